@@ -1,0 +1,217 @@
+"""Live events: one connection that carries all the channels a process listens to.
+
+Pub/sub may lose anything, so this is the fast path only: whoever listens counts seqs and reads the log where one is
+missing. One task owns the connection, its subscriptions and its reconnecting. A server that is frozen sends nothing
+and closes nothing; a PING with a deadline finds it out.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from redis.asyncio.connection import AbstractConnection
+
+from .connection import CONNECTION_ERRORS, Broker, connect
+from .errors import Fault
+
+PING_EVERY_S = 1.0
+SILENT_AFTER_S = 3.0
+RECONNECT_AFTER_S = 0.1
+CONFIRM_WITHIN_S = 2.0
+CHANNELS_A_COMMAND = 1_000
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """One published message: events first_seq, first_seq+1, … of one attempt, as JSON. `worker` is its random part."""
+
+    attempt: int
+    worker: str
+    first_seq: int
+    events: list[bytes]
+
+
+def parse_batch(payload: bytes) -> Batch:
+    """Read a message: `<attempt> <worker> <first seq>`, then a line an event."""
+    head, *events = payload.split(b"\n")
+    attempt, worker, first_seq = head.split(b" ")
+    return Batch(int(attempt), worker.decode(), int(first_seq), events)
+
+
+class Subscription:
+    """One listener's interest in one channel."""
+
+    __slots__ = ("channel", "on_gap", "on_payload")
+
+    def __init__(self, channel: bytes, on_payload: Callable[[bytes], None], on_gap: Callable[[], None]) -> None:
+        self.channel = channel
+        self.on_payload = on_payload
+        self.on_gap = on_gap
+
+
+class Listener:
+    """Listens to any number of channels over one connection; `run` must be running."""
+
+    def __init__(self, url: str, *, name: str) -> None:
+        # No timeout: silence is normal here, and judged by the answers to PING.
+        self._broker = connect(url, name=name, timeout_ms=None)
+        self._channels: dict[bytes, set[Subscription]] = {}
+        self._acks: deque[asyncio.Future[None]] = deque()  # Redis confirms in the order of the commands
+        self._outbox: list[tuple[bytes, ...]] = []
+        self._wake = asyncio.Event()
+        self._heard_at = 0.0
+        self.is_connected = False
+
+    async def run(self) -> None:
+        """Keep the connection, for ever: reconnect, subscribe again, tell listeners that they may have missed some."""
+        while True:
+            connection = self._broker.new_connection()
+            try:
+                await connection.connect()
+                await self._serve(connection)
+            except CONNECTION_ERRORS:
+                self._forget_acks()
+            finally:
+                self.is_connected = False
+                with contextlib.suppress(*CONNECTION_ERRORS):
+                    await connection.disconnect(nowait=True)
+            await asyncio.sleep(RECONNECT_AFTER_S)
+
+    async def listen(self, channel: str, on_batch: Callable[[Batch], None], on_gap: Callable[[], None]) -> Subscription:
+        """Listen to a job's channel; returns when Redis has confirmed. `on_gap`: some may have been missed.
+
+        Raises:
+            Fault: Redis does not answer.
+
+        """
+        return await self.listen_raw(channel, lambda payload: on_batch(parse_batch(payload)), on_gap)
+
+    async def listen_raw(
+        self, channel: str, on_payload: Callable[[bytes], None], on_gap: Callable[[], None]
+    ) -> Subscription:
+        """Listen to any channel, messages as they are."""
+        subscription = Subscription(channel.encode(), on_payload, on_gap)
+        listeners = self._channels.setdefault(subscription.channel, set())
+        listeners.add(subscription)
+        if not self.is_connected:
+            self._leave(subscription)
+            raise Fault("broker_down", "Redis does not answer.")
+        try:
+            # Also for a channel that has listeners: its first subscribe may not be confirmed yet, and twice is harmless.
+            await self._command(b"SUBSCRIBE", subscription.channel)
+        except BaseException:
+            if self._leave(subscription) and self.is_connected:
+                self._post(b"UNSUBSCRIBE", subscription.channel)
+            raise
+        return subscription
+
+    async def mute(self, subscription: Subscription) -> bool:
+        """Stop listening; True when it was this process's last listener there, and then Redis has confirmed."""
+        is_last = self._leave(subscription)
+        if is_last and self.is_connected:
+            with contextlib.suppress(Fault):
+                await self._command(b"UNSUBSCRIBE", subscription.channel)
+            # Somebody may have come while Redis was answering.
+            is_last = subscription.channel not in self._channels
+        return is_last
+
+    def _leave(self, subscription: Subscription) -> bool:
+        listeners = self._channels.get(subscription.channel, set())
+        listeners.discard(subscription)
+        if not listeners:
+            self._channels.pop(subscription.channel, None)
+        return not listeners
+
+    def _post(self, *command: bytes) -> asyncio.Future[None]:
+        ack: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._acks.append(ack)
+        self._outbox.append(command)
+        self._wake.set()
+        return ack
+
+    async def _command(self, *command: bytes) -> None:
+        try:
+            async with asyncio.timeout(CONFIRM_WITHIN_S):
+                await self._post(*command)
+        except TimeoutError as error:
+            raise Fault("broker_down", "Redis does not answer.") from error
+
+    def _forget_acks(self) -> None:
+        self._outbox.clear()
+        while self._acks:
+            ack = self._acks.popleft()
+            if not ack.done():
+                ack.set_exception(Fault("broker_down", "Redis went away."))
+                ack.exception()  # whoever waited may be gone: not a warning then
+
+    async def _serve(self, connection: AbstractConnection) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
+        self._forget_acks()
+        # Channels with listeners from before: subscribe first, then tell them to look at their logs.
+        channels = list(self._channels)
+        known = set(channels)
+        confirmations = [self._post(b"SUBSCRIBE", channel) for channel in channels]
+        self.is_connected = True
+        work = (self._read(connection), self._write(connection), self._ping(), self._resync(confirmations, known))
+        tasks = [asyncio.create_task(each) for each in work]
+        try:
+            done, _ = await asyncio.wait(tasks[:3], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self.is_connected = False
+            self._forget_acks()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _resync(self, confirmations: list[asyncio.Future[None]], known: set[bytes]) -> None:
+        await asyncio.gather(*confirmations)
+        for channel in known & self._channels.keys():
+            for subscription in tuple(self._channels[channel]):
+                subscription.on_gap()
+
+    async def _read(self, connection: AbstractConnection) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            reply = await _next_reply(connection)  # pyright: ignore[reportUnknownVariableType] redis-py's stubs
+            self._heard_at = loop.time()
+            if reply[0] == b"message":
+                for subscription in tuple(self._channels.get(reply[1], ())):
+                    subscription.on_payload(reply[2])
+            elif reply[0] in {b"subscribe", b"unsubscribe"}:
+                ack = self._acks.popleft()
+                if not ack.done():
+                    ack.set_result(None)
+
+    async def _write(self, connection: AbstractConnection) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            commands, self._outbox = self._outbox, []
+            packed = b"".join(part for command in commands for part in _pack(connection, command))
+            await connection.send_packed_command(packed, check_health=False)
+
+    async def _ping(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(PING_EVERY_S)
+            if loop.time() - self._heard_at > SILENT_AFTER_S:
+                raise TimeoutError("Redis is silent")
+            self._outbox.append((b"PING",))
+            self._wake.set()
+
+
+async def _next_reply(connection: AbstractConnection) -> Any:
+    return await connection.read_response(disable_decoding=True, timeout=None)  # pyright: ignore[reportUnknownVariableType] redis-py's stubs
+
+
+def _pack(connection: AbstractConnection, command: tuple[bytes, ...]) -> list[bytes]:
+    return connection.pack_command(*command)  # pyright: ignore[reportUnknownVariableType] redis-py's stubs
+
+
+async def publish(broker: Broker, channel: str, payload: str) -> None:
+    """Publish a hint on a control channel."""
+    await broker.command("PUBLISH", channel, payload)

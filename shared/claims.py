@@ -1,0 +1,221 @@
+"""A model's queue as one worker incarnation sees it: lease, claim, append, finish, hand over.
+
+Producers' and readers' calls are in `shared.queue`. Every method raises `Fault("broker_down")` when Redis does not
+answer; each may then be repeated, since a replayed script changes nothing. (`claim` is the exception: what a lost
+reply took comes back through `mine`.)
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from . import scripts
+from .connection import Arg, Broker
+from .errors import Fault, Refused
+from .keys import CLASSES, MODELS, Keys
+
+LEASE_MS = 2_000
+MINE_IDLE_MS = 2_000
+
+Verdict = Literal["ok", "fenced", "gap", "err"]
+Ending = Literal["done", "error", "cancelled"]
+Finished = Literal["ok", "fenced", "gap", "gone", "back"]
+
+
+class LeaseLost(Fault):
+    """The pool has buried this incarnation: stop everything it runs, and begin anew under another name."""
+
+    def __init__(self) -> None:
+        super().__init__("internal", "this worker's lease was taken from it")
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """A job that is mine, as its `attempt`-th; `seq` events of earlier attempts are logged. Times are Redis TIME."""
+
+    id: str
+    attempt: int
+    entry: str
+    body: bytes
+    seq: int
+    deadline_ms: int
+    enqueued_at_ms: int
+    tenant: str
+    trace: str
+    now_ms: int
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it must run alone, since attempts at it kept ending without a token."""
+        return self.entry.startswith("sus:")
+
+
+class NothingToClaim(msgspec.Struct, frozen=True):
+    """No entry is for me now; behind these ids, one a class, a doorbell can wait."""
+
+    last_ids: tuple[str, ...]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A job's new events for one flush: numbered from `first_seq`; none just asks what is wanted of it."""
+
+    id: str
+    attempt: int
+    first_seq: int
+    events: Sequence[bytes]
+
+
+class RowVerdict(msgspec.Struct, frozen=True):
+    """What became of a row: `seq` is the log's last; `asked` is "", "deadline", or a cancel's reason."""
+
+    verdict: Verdict
+    seq: int
+    asked: str
+
+
+class Claims:
+    """One incarnation's dealings with one queue."""
+
+    def __init__(self, broker: Broker, model: str, worker_id: str, *, host: str, lease_ms: int = LEASE_MS) -> None:
+        self.model = model
+        self.worker_id = worker_id
+        self.keys = Keys(model)
+        self._broker = broker
+        self._host = host
+        self._lease_ms = lease_ms
+
+    async def register(self, fingerprint: str, fields: dict[str, str | int | float]) -> None:
+        """Begin a lease, and the queue itself if this is its first worker.
+
+        Raises:
+            Refused: workers of this queue serve other weights under the same name.
+
+        """
+        reply = await self._call("beat", [self.worker_id, self._lease_ms, 1, fingerprint, *_flat(fields)])
+        if reply[0] == b"OTHER":
+            said = f"The workers of {self.model} serve other weights under this name: use theirs, or another name."
+            raise Refused("invalid_value", said, param="model")
+        await self._broker.command("SADD", MODELS, self.model)
+
+    async def beat(self, fields: dict[str, str | int | float]) -> str:
+        """Renew the lease and tell what the pool should know; returns what an operator wants: "" or "drain".
+
+        Raises:
+            LeaseLost: it ended, and a reaper has taken the jobs.
+
+        """
+        reply = await self._call("beat", [self.worker_id, self._lease_ms, 0, "", *_flat(fields)])
+        if reply[0] == b"DEAD":
+            raise LeaseLost
+        return reply[1].decode()
+
+    async def claim(self, free: int, *, held: int) -> list[Claimed] | NothingToClaim:
+        """Take at most `free` waiting jobs.
+
+        Raises:
+            LeaseLost: there is no live lease to take them under.
+
+        """
+        reply = await self._call("claim", [self.worker_id, self._host, free, held])
+        match reply[0]:
+            case b"DEAD":
+                raise LeaseLost
+            case b"NONE":
+                return NothingToClaim(tuple(last.decode() for last in reply[1:]))
+            case _:
+                return [_claimed(row) for row in reply[1:]]
+
+    async def append(self, rows: Sequence[Row]) -> list[RowVerdict]:
+        """Log and publish the rows' events in one call, and renew the lease.
+
+        Raises:
+            LeaseLost: a reaper has buried this incarnation; nothing of it counts any more.
+
+        """
+        args: list[Arg] = [self.worker_id, self._lease_ms]
+        for row in rows:
+            args += [row.id, row.attempt, row.first_seq, len(row.events), *row.events]
+        reply = await self._call("append", args)
+        if not reply[0]:
+            raise LeaseLost
+        triples = zip(reply[1::3], reply[2::3], reply[3::3], strict=True)
+        return [RowVerdict(verdict.decode().lower(), seq, asked.decode()) for verdict, seq, asked in triples]
+
+    async def finish(self, row: Row, ending: Ending) -> tuple[Finished, int]:
+        """End a job with its last events, the last one terminal; returns what came of it and the log's last seq."""
+        return (await self.finish_each([(row, ending)]))[0]
+
+    async def finish_each(self, rows: Sequence[tuple[Row, Ending]]) -> list[tuple[Finished, int]]:
+        """End several jobs in one round trip."""
+        args = [(self.worker_id, row.id, row.attempt, row.first_seq, ending, *row.events) for row, ending in rows]
+        replies = await scripts.call_each(self._broker, "finish", self.keys.prefix, args)
+        return [(reply[0].decode().lower(), int(reply[1])) for reply in replies]
+
+    async def fail(self, jobs: Sequence[tuple[str, int]]) -> None:
+        """Give jobs (id, attempt) back because the engine died under them."""
+        await self._call("fail", [self.worker_id, *(value for job in jobs for value in job)])
+
+    async def release(self, job_id: str, attempt: int, *, not_on: str = "") -> None:
+        """Hand a job over; `not_on` names the host that should not be the next to take it."""
+        await self._call("release", [self.worker_id, job_id, attempt, not_on])
+
+    async def mine(self, held: Sequence[str]) -> int:
+        """Give back what was delivered to me but is not among the entries that I hold; returns how many."""
+        return await self._call("mine", [self.worker_id, MINE_IDLE_MS, *held])
+
+    async def leave(self) -> None:
+        """End the lease now; what I still run goes back at once."""
+        await self._call("reap", [self.worker_id])
+
+    async def read_events(self, job_id: str) -> list[bytes]:
+        """All logged events of a job, as JSON, in order: what an earlier attempt has already told."""
+        events: list[bytes] = []
+        last = "-"
+        while True:
+            rows: list[Any] = await self._broker.command("XRANGE", self.keys.log(job_id), last, "+", "COUNT", 1_000)
+            events += [fields[b"e"] for _, fields in rows]
+            if len(rows) < 1_000:
+                return events
+            last = f"({rows[-1][0].decode()}"
+
+    async def _call(self, name: str, args: Sequence[Arg]) -> Any:
+        return await scripts.call(self._broker, name, self.keys.prefix, args)
+
+
+class Doorbell:
+    """Wakes an idle worker when an entry is added; on a connection of its own, since it blocks.
+
+    A ring is only a hint: whoever hears it claims.
+    """
+
+    def __init__(self, broker: Broker, model: str) -> None:
+        self._broker = broker
+        self._keys = Keys(model)
+
+    async def wait(self, behind: NothingToClaim, timeout_ms: int) -> bool:
+        """Wait for an entry behind the ids that `claim` saw, never from `$`; False when none came in time."""
+        # The connection must bear `timeout_ms` of silence.
+        streams = {self._keys.jobs(name): last for name, last in zip(CLASSES, behind.last_ids, strict=True)}
+        words = ("XREAD", "COUNT", 1, "BLOCK", timeout_ms, "STREAMS", *streams, *streams.values())
+        reply = await self._broker.command(*words)
+        return bool(reply)
+
+
+def _flat(fields: dict[str, str | int | float]) -> list[str | int | float]:
+    return [value for pair in fields.items() for value in pair]
+
+
+def _claimed(row: Sequence[Any]) -> Claimed:
+    job_id, attempt, entry, body, seq, deadline, enqueued, tenant, trace, now = row
+    return Claimed(
+        id=job_id.decode(),
+        attempt=attempt,
+        entry=entry.decode(),
+        body=body,
+        seq=seq,
+        deadline_ms=int(deadline),
+        enqueued_at_ms=int(enqueued),
+        tenant=tenant.decode(),
+        trace=trace.decode(),
+        now_ms=int(now),
+    )

@@ -1,0 +1,126 @@
+"""Configuration: one frozen struct a process, from flags, then environment, then defaults; all mistakes at once.
+
+A field is `Annotated[type, Option("what it is and when to change it")]`. Field `redis_url` is read from `--redis-url`,
+else from `MLX_POOL_REDIS_URL`, unless its option names others. Pure: nothing is read but the arguments.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Option:
+    """How a field is set from outside."""
+
+    def __init__(self, help: str, *, flag: str | None = None, env: str | None = None, is_secret: bool = False) -> None:  # noqa: A002 the word that users of argparse know
+        self.help = help
+        self.flag = flag
+        self.env = env
+        self.is_secret = is_secret
+
+
+class ConfigError(Exception):
+    """One line for each mistake: where, the value, what was expected."""
+
+
+class HelpWanted(Exception):
+    """`--help` was given; the text is the argument."""
+
+
+def read_config(
+    struct: type[T], argv: Sequence[str], env: Mapping[str, str], *, prog: str, env_prefix: str = "MLX_POOL_"
+) -> T:
+    """Read a process's configuration.
+
+    Raises:
+        ConfigError: with every mistake, not only the first.
+        HelpWanted: `-h` or `--help` is among the arguments.
+
+    """
+    settings = list(_settings(struct, env_prefix))
+    if "-h" in argv or "--help" in argv:
+        raise HelpWanted(_help(prog, struct, settings))
+    given, mistakes = _parse_flags(argv, settings)
+    values: dict[str, Any] = {}
+    for setting in settings:
+        raw, source = (
+            (given[setting.name], setting.flag) if setting.name in given else (env.get(setting.env), setting.env)
+        )
+        if raw is None or (raw == "" and setting.name not in given):
+            if setting.is_required:
+                mistakes.append(f"{setting.flag} (or {setting.env}) is missing: {setting.option.help}")
+            continue
+        try:
+            values[setting.name] = msgspec.convert(_unbool(raw), setting.type, strict=False)
+        except msgspec.ValidationError as error:
+            shown = "…" if setting.option.is_secret else repr(raw)
+            mistakes.append(f"{source}={shown}: {str(error)[0].lower()}{str(error)[1:]}")
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return struct(**values)
+
+
+class _Setting(msgspec.Struct, frozen=True):
+    name: str
+    flag: str
+    env: str
+    type: Any
+    option: Option
+    default: Any
+    is_required: bool
+
+
+def _settings(struct: type[msgspec.Struct], env_prefix: str) -> Iterator[_Setting]:
+    hints = get_type_hints(struct, include_extras=True)
+    for field in msgspec.structs.fields(struct):
+        hint = hints[field.name]
+        inner, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        option = next((extra for extra in extras if isinstance(extra, Option)), Option(""))
+        kept = [extra for extra in extras if not isinstance(extra, Option)]
+        kind = Annotated[inner, *kept] if kept else inner
+        yield _Setting(
+            name=field.name,
+            flag=option.flag or f"--{field.name.replace('_', '-')}",
+            env=option.env or f"{env_prefix}{field.name.upper()}",
+            type=kind,
+            option=option,
+            default=None if field.required else field.default,
+            is_required=field.required,
+        )
+
+
+def _parse_flags(argv: Sequence[str], settings: Sequence[_Setting]) -> tuple[dict[str, str], list[str]]:
+    by_flag = {setting.flag: setting for setting in settings}
+    given: dict[str, str] = {}
+    mistakes: list[str] = []
+    words = iter(argv)
+    for word in words:
+        flag, has_value, value = word.partition("=")
+        setting = by_flag.get(flag)
+        if setting is None:
+            mistakes.append(f"{flag}: no such option; --help lists them")
+        elif has_value:
+            given[setting.name] = value
+        elif setting.type is bool:
+            given[setting.name] = "true"
+        elif (following := next(words, None)) is None:
+            mistakes.append(f"{flag}: a value is missing")
+        else:
+            given[setting.name] = following
+    return given, mistakes
+
+
+def _unbool(raw: str) -> str:
+    return {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(raw.lower(), raw)
+
+
+def _help(prog: str, struct: type[msgspec.Struct], settings: Sequence[_Setting]) -> str:
+    lines = [f"usage: {prog} [options]", "", (struct.__doc__ or "").strip().splitlines()[0], "", "options:"]
+    width = max(len(setting.flag) for setting in settings)
+    for setting in settings:
+        default = "" if setting.default in (None, "", False) else f" (default: {setting.default})"
+        lines.append(f"  {setting.flag:<{width}}  {setting.option.help}{default} [{setting.env}]")
+    return "\n".join(lines)

@@ -1,0 +1,187 @@
+"""Connections to Redis, and the wall at which its errors become ours.
+
+No retries inside redis-py: a command that is sent twice is a job that runs twice. Whoever may repeat a call does it
+knowingly, through a script that makes the repetition harmless.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, NoPermissionError, NoScriptError, RedisError, ResponseError
+
+from .errors import Fault, Refused
+
+CALL_TIMEOUT_MS = 2_000
+MIN_REDIS = (7, 0)
+MIN_VALKEY = (7, 2)
+
+Arg = str | bytes | int | float
+# What a connection of redis-py raises; for the two modules that read from one directly.
+CONNECTION_ERRORS = (RedisError, OSError, TimeoutError)
+
+
+class NoScript(Exception):
+    """The server does not know this script."""
+
+
+class Broker:
+    """Connections to one Redis or Valkey, as few typed calls; nothing outside of it sees a redis exception."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def command(self, *words: Arg) -> Any:
+        """Send one command and return its reply, in redis-py's shape.
+
+        Raises:
+            Fault: broker_down, since Redis does not answer, or answers that it can't now. Whether it did what was
+                asked is unknown.
+            NoScript: to EVALSHA.
+
+        """
+        try:
+            return await self._redis.execute_command(*words)  # pyright: ignore[reportUnknownVariableType] redis-py's stubs
+        except NoScriptError as error:
+            raise NoScript from error
+        except CONNECTION_ERRORS as error:
+            raise _translated(error) from error
+
+    async def commands(self, rows: Sequence[Sequence[Arg]]) -> list[Any]:
+        """Send commands in one round trip and return their replies.
+
+        Raises:
+            Fault: as `command`, for the first that failed.
+
+        """
+        pipeline = self._redis.pipeline(transaction=False)
+        for row in rows:
+            pipeline.execute_command(*row)  # pyright: ignore[reportUnusedCoroutine] redis-py's stubs
+        try:
+            return await pipeline.execute()
+        except NoScriptError as error:
+            raise NoScript from error
+        except CONNECTION_ERRORS as error:
+            raise _translated(error) from error
+
+    def new_connection(self) -> AbstractConnection:
+        """A connection of one's own, not yet open, for who listens."""
+        return self._redis.connection_pool.make_connection()  # pyright: ignore[reportUnknownVariableType] redis-py's stubs
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._redis.aclose()
+
+
+def connect(url: str, *, name: str, timeout_ms: int | None = CALL_TIMEOUT_MS, connections: int = 64) -> Broker:
+    """A broker whose calls end within `timeout_ms`; None for one that blocks on purpose. Opens nothing yet.
+
+    Raises:
+        Refused: the URL is none.
+
+    """
+    timeout = None if timeout_ms is None else timeout_ms / 1_000
+    try:
+        redis = Redis.from_url(
+            url,
+            client_name=name,
+            socket_timeout=timeout,
+            socket_connect_timeout=CALL_TIMEOUT_MS / 1_000,
+            socket_keepalive=True,
+            health_check_interval=0,
+            max_connections=connections,
+            retry=Retry(NoBackoff(), 0),
+            retry_on_error=[],
+            protocol=2,
+        )
+    except ValueError as error:
+        raise Refused("invalid_value", f"{_without_password(url)} is no Redis URL: {error}", param="redis") from error
+    return Broker(redis)
+
+
+async def check_broker(broker: Broker) -> list[str]:
+    """Check that this server can carry a pool; returns what is not as it should be but does not prevent that.
+
+    Raises:
+        Refused: wrong password, too old a server, or one that evicts keys. Retrying will not help.
+        Fault: it does not answer (yet).
+
+    """
+    try:
+        info: dict[str, Any] = await broker.command("INFO")
+    except Fault as fault:
+        if _is_auth(fault.__cause__):
+            said = f"Redis refuses the password: {_said(fault.__cause__)}. Put the right one into the URL, redis://:PASSWORD@HOST:PORT."
+            raise Refused("invalid_value", said, param="redis") from fault
+        raise
+    _check_version(info)
+    return _check_settings(await _settings(broker))
+
+
+def _check_version(info: dict[str, Any]) -> None:
+    is_valkey = "valkey_version" in info
+    version = str(info["valkey_version" if is_valkey else "redis_version"])
+    least = MIN_VALKEY if is_valkey else MIN_REDIS
+    if tuple(int(part) for part in version.split(".")[:2]) < least:
+        kind = "Valkey" if is_valkey else "Redis"
+        raise Refused(
+            "unsupported", f"{kind} {version} is too old: {least[0]}.{least[1]} or newer is needed.", param="redis"
+        )
+
+
+async def _settings(broker: Broker) -> dict[str, str] | None:
+    names = ("maxmemory-policy", "appendonly")
+    try:
+        replies = await broker.commands([("CONFIG", "GET", name) for name in names])
+    except Fault as fault:
+        if isinstance(fault.__cause__, ResponseError):
+            return None  # a managed Redis denies CONFIG
+        raise
+    return {_text(name): _text(value) for reply in replies for name, value in _pairs(reply)}
+
+
+def _pairs(reply: Any) -> list[tuple[Any, Any]]:
+    if isinstance(reply, dict):
+        return list(reply.items())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] redis-py's callbacks decide the shape
+    return list(zip(reply[::2], reply[1::2], strict=True))
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _check_settings(settings: dict[str, str] | None) -> list[str]:
+    if settings is None:
+        return ["CONFIG is denied here, so the server's settings were not checked"]
+    policy = settings.get("maxmemory-policy", "noeviction")
+    if policy != "noeviction":
+        raise Refused(
+            "unsupported",
+            f"Redis would evict jobs when it is full (maxmemory-policy {policy}): set it to noeviction.",
+            param="redis",
+        )
+    if settings.get("appendonly") == "no":
+        return ["appendonly is off: jobs do not survive a restart of Redis"]
+    return []
+
+
+def _translated(error: Exception) -> Fault:
+    return Fault("broker_down", f"Redis does not answer: {_said(error)}.")
+
+
+def _is_auth(error: BaseException | None) -> bool:
+    if isinstance(error, (AuthenticationError, NoPermissionError)):
+        return True
+    return isinstance(error, RedisError) and any(sign in str(error) for sign in ("NOAUTH", "WRONGPASS"))
+
+
+def _said(error: BaseException | None) -> str:
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

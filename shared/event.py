@@ -1,0 +1,110 @@
+"""Events: what happens to a job, numbered by `seq` from 1 without holes, across all its attempts.
+
+JSON objects told apart by `status`, the same words on the engine's pipe, in the event log, on the channel and at the
+client. Readers skip events and fields that they do not know. Plain data.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Reason = Literal["stop", "length", "tool_calls"]
+MAX_EVENTS_PER_APPEND = 256
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Token counts as the engine has them. `cached_tokens` are those of the prompt that needed no prefill."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+
+
+class Timings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the time went, in ms, as the last attempt's worker measured it."""
+
+    queued_ms: float = 0.0
+    prefill_ms: float = 0.0
+    decode_ms: float = 0.0
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="status"):
+    """One thing that happened to a job."""
+
+    seq: Annotated[int, Meta(ge=0)] = 0
+
+
+class Queued(Event, frozen=True, kw_only=True, omit_defaults=True, tag="queued"):
+    """How many wait, and the expected wait: a gateway says it when asked for; never logged."""
+
+    waiting: int
+    expected_wait_ms: int | None = None
+
+
+class Started(Event, frozen=True, kw_only=True, omit_defaults=True, tag="started"):
+    """An attempt began. `resumed_tokens` are the ids that earlier attempts logged and this one goes on after."""
+
+    worker: str
+    attempt: int
+    seed: int
+    prompt_tokens: int
+    prompt_hash: str
+    cached_tokens: int = 0
+    resumed_tokens: int = 0
+
+
+class Token(Event, frozen=True, kw_only=True, omit_defaults=True, tag="token"):
+    """Text, and the generated ids it stands for. Each id stands in exactly one event, also while its text is held back."""
+
+    content: str = ""
+    reasoning: str = ""
+    tokens: list[int] = []
+
+
+class Done(Event, frozen=True, kw_only=True, omit_defaults=True, tag="done"):
+    """The job ended as asked."""
+
+    reason: Reason
+    usage: Usage
+    timings: Timings = Timings()
+
+
+class Error(Event, frozen=True, kw_only=True, omit_defaults=True, tag="error"):
+    """The job ended in an error; `code` is one of `shared.errors.CODES`."""
+
+    code: str
+    message: str
+    param: str | None = None
+
+
+class Cancelled(Event, frozen=True, kw_only=True, omit_defaults=True, tag="cancelled"):
+    """The job was cancelled: by a client, or because nobody listened any more."""
+
+    reason: str = "cancelled"
+    usage: Usage | None = None
+
+
+AnyEvent = Queued | Started | Token | Done | Error | Cancelled
+TERMINAL = (Done, Error, Cancelled)
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+
+
+def encode_event(event: AnyEvent) -> bytes:
+    """Encode an event as one line of JSON, without the newline."""
+    return _ENCODER.encode(event)
+
+
+def decode_event(data: bytes) -> AnyEvent | None:
+    """Decode a logged event; None for a status that this version does not know."""
+    try:
+        return _DECODER.decode(data)
+    except msgspec.ValidationError:
+        return None
+
+
+def is_terminal(event: AnyEvent) -> bool:
+    """Tell whether the event ends its job."""
+    return isinstance(event, TERMINAL)

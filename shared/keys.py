@@ -1,0 +1,56 @@
+"""The names of everything the pool keeps in Redis. All keys of one queue share one hash tag, so one slot."""
+
+from typing import NamedTuple
+
+MODELS = "pool:models"
+CLASSES = ("re", "hi", "std", "lo", "sus")  # `re`: given back, read first; `sus`: suspects, read one at a time
+
+
+class Keys(NamedTuple):
+    """The keys of one model's queue. `T:jobs:std`, `T:log:<id>` and `T:cancels` are public, see docs/protocol.md."""
+
+    model: str
+
+    @property
+    def prefix(self) -> str:
+        """`T`, the hash-tagged prefix, which every script takes as its one key."""
+        return f"pool:{{{self.model}}}"
+
+    @property
+    def limits(self) -> str:
+        """A hash: what every producer is bounded by."""
+        return f"{self.prefix}:limits"
+
+    @property
+    def workers(self) -> str:
+        """A sorted set: live incarnations by the end of their lease."""
+        return f"{self.prefix}:workers"
+
+    @property
+    def dead(self) -> str:
+        """A stream: dead letters."""
+        return f"{self.prefix}:dead"
+
+    def jobs(self, job_class: str) -> str:
+        """A stream: the jobs of a class."""
+        return f"{self.prefix}:jobs:{job_class}"
+
+    def job(self, job_id: str) -> str:
+        """A hash: a job's record."""
+        return f"{self.prefix}:job:{job_id}"
+
+    def log(self, job_id: str) -> str:
+        """A stream: a job's events, entry id `<seq>-<attempt>`, field `e`."""
+        return f"{self.prefix}:log:{job_id}"
+
+    def channel(self, job_id: str) -> str:
+        """A channel: the same events, live."""
+        return f"{self.prefix}:chan:{job_id}"
+
+    def control(self, worker_id: str) -> str:
+        """A channel: cancels and drains for a worker, as hints."""
+        return f"{self.prefix}:ctl:{worker_id}"
+
+    def worker(self, worker_id: str) -> str:
+        """A hash: what a worker tells of itself."""
+        return f"{self.prefix}:worker:{worker_id}"

@@ -1,0 +1,35 @@
+"""All queues of one Redis: which models there are, and which queue an id belongs to."""
+
+from .connection import Broker
+from .job import queue_tag
+from .keys import MODELS
+from .queue import Queue
+
+
+class Pool:
+    """The queues of one Redis."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._queues: dict[str, Queue] = {}
+
+    async def models(self) -> frozenset[str]:
+        """The models that a worker has ever served here: a queue exists when its first worker has registered."""
+        names: set[bytes] = await self._broker.command("SMEMBERS", MODELS)
+        return frozenset(name.decode() for name in names)
+
+    def queue(self, model: str) -> Queue:
+        """The queue of a model, whether it exists yet or not."""
+        return self._queues.setdefault(model, Queue(self._broker, model))
+
+    async def queue_of(self, job_id: str) -> Queue | None:
+        """The queue that knows this job, or None: by the tag in ids made by gateways, else by asking each."""
+        models = await self.models()
+        tag = job_id.partition("-")[0]
+        for model in models:
+            if queue_tag(model) == tag:
+                return self.queue(model)
+        for model in sorted(models):
+            if (await self.queue(model).peek([job_id]))[0]:
+                return self.queue(model)
+        return None

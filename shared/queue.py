@@ -1,0 +1,156 @@
+"""A model's queue as its producers and readers see it: submit, cancel, look, read a log.
+
+What workers do to a queue is in `shared.claims`. Every method raises `Fault("broker_down")` when Redis does not answer.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from . import scripts
+from .connection import Arg, Broker
+from .errors import Refused
+from .job import JobClass, queue_tag
+from .keys import Keys
+from .survey import Survey, read_survey
+
+State = Literal["waiting", "running", "ended"]
+Cancelling = Literal["ended", "cancelled", "flagged", "heard", "unknown"]
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """A job on its way to the queue: `body` is its JSON, `timeout_ms` counts from now or from the first claim."""
+
+    id: str
+    body: bytes
+    timeout_ms: int
+
+
+class Submitted(msgspec.Struct, frozen=True):
+    """What became of a submission; not new means that the id was known, and nothing was added."""
+
+    id: str
+    is_new: bool
+    state: State
+
+
+class Peek(msgspec.Struct, frozen=True):
+    """A job's record at a glance: `seq` is the last logged event's number."""
+
+    state: State
+    seq: int
+    attempt: int
+    tenant: str
+
+
+class LogEntry(msgspec.Struct, frozen=True):
+    """One event as logged: its number, the attempt that wrote it, its JSON."""
+
+    seq: int
+    attempt: int
+    data: bytes
+
+
+class Reaped(msgspec.Struct, frozen=True):
+    """What a reaper's tick did."""
+
+    given_back: int
+    ended: int
+    workers: int
+
+
+def new_job_id(model: str) -> str:
+    """An id that names its queue and can't be guessed: 8 hex digits of the model, 128 random bits."""
+    return f"{queue_tag(model)}-{secrets.token_hex(16)}"
+
+
+def keyed_job_id(model: str, tenant: str, key: str) -> str:
+    """The id behind a client's own id or Idempotency-Key: the same for the same tenant and key, told by nobody else."""
+    digest = hashlib.sha256(b"\0".join((tenant.encode(), key.encode()))).hexdigest()
+    return f"{queue_tag(model)}-{digest[:32]}"
+
+
+class Queue:
+    """The waiting and running jobs of one model."""
+
+    def __init__(self, broker: Broker, model: str) -> None:
+        self.model = model
+        self.keys = Keys(model)
+        self._broker = broker
+
+    async def submit(
+        self,
+        jobs: Sequence[Submission],
+        *,
+        job_class: JobClass = "std",
+        attached: bool = False,
+        may_wait: bool = False,
+        tenant: str = "",
+        trace: str = "",
+    ) -> list[Submitted]:
+        """Put jobs on the queue, all or none, each id once: repeating the call changes nothing.
+
+        An `attached` job is ended when nobody has listened to its channel for the orphan grace. With `may_wait` its
+        timeout counts from its first claim.
+
+        Raises:
+            Refused: queue_full, or idempotency_mismatch when an id is known with another body.
+
+        """
+        args: list[Arg] = [job_class, int(attached), int(may_wait), tenant, trace]
+        for job in jobs:
+            args += [job.id, job.body, job.timeout_ms]
+        reply = await self._call("submit", args)
+        match reply[0]:
+            case b"FULL":
+                raise _full(self.model, waiting=reply[1], oldest_ms=reply[2])
+            case b"MISMATCH":
+                raise Refused("idempotency_mismatch", "This id was used before, for another request.", param="id")
+            case _:
+                pairs = zip(jobs, reply[1::2], reply[2::2], strict=True)
+                return [Submitted(job.id, bool(is_new), state.decode()) for job, state, is_new in pairs]
+
+    async def cancel(self, job_id: str, *, reason: str = "cancelled", if_unheard: bool = False) -> Cancelling:
+        """Cancel a job, at once where it waits, through its worker where it runs. Repeating it changes nothing."""
+        reply = await self._call("cancel", [job_id, reason, int(if_unheard)])
+        return reply.decode().lower()
+
+    async def peek(self, job_ids: Sequence[str]) -> list[Peek | None]:
+        """Look at jobs in one round trip; None where a job is unknown or expired."""
+        reply = await self._call("peek", list(job_ids))
+        return [Peek(row[0].decode(), int(row[1]), int(row[2]), row[3].decode()) if row else None for row in reply]
+
+    async def read_log(self, job_id: str, *, after: int = 0, count: int = 1_000) -> list[LogEntry]:
+        """The logged events with seq > `after`, at most `count`, in order."""
+        rows: list[Any] = await self._broker.command(
+            "XRANGE", self.keys.log(job_id), f"({after}-{2**63}", "+", "COUNT", count
+        )
+        return [_log_entry(entry_id, fields[b"e"]) for entry_id, fields in rows]
+
+    async def survey(self) -> Survey:
+        """The queue as it is now. Costs a script whose time grows with the number of workers: ask seldom."""
+        return read_survey(self.model, await self._call("survey", []))
+
+    async def reap(self, *, gone: str = "") -> Reaped | None:
+        """Tick: give back the jobs of dead workers, end what is late. None when somebody ticked just now.
+
+        `gone` names a worker whose own supervisor knows that it ended; its jobs go back without waiting for the lease.
+        """
+        reply = await self._call("reap", [gone])
+        return None if reply[0] == b"EARLY" else Reaped(*reply[1:])
+
+    async def _call(self, name: str, args: Sequence[Arg]) -> Any:
+        return await scripts.call(self._broker, name, self.keys.prefix, args)
+
+
+def _full(model: str, *, waiting: int, oldest_ms: int) -> Refused:
+    said = f"{waiting} jobs wait for {model}, the oldest for {oldest_ms / 1_000:.0f} s."
+    return Refused("queue_full", said, retry_after_ms=max(1_000, oldest_ms))
+
+
+def _log_entry(entry_id: bytes, data: bytes) -> LogEntry:
+    seq, _, attempt = entry_id.partition(b"-")
+    return LogEntry(int(seq), int(attempt), data)

@@ -1,0 +1,50 @@
+"""The Lua scripts of the queue, one file each, and how they are run.
+
+Every script is `prelude.lua`, then its own file, under a `#!lua` line: with it a wrong slot fails even on a one-node
+cluster, and a full Redis refuses before the first write. Only `submit` is refused then: all others drain the queue.
+`python -m shared.scripts submit` prints a script whole, for producers in other languages.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from shared.connection import Arg, Broker, NoScript
+
+_FLAGS = {"submit": "", "peek": " flags=no-writes", "survey": " flags=no-writes"}
+NAMES = ("submit", "claim", "append", "finish", "fail", "release", "cancel", "beat", "mine", "peek", "survey", "reap")
+
+
+@cache
+def source(name: str) -> str:
+    """The whole text of a script, as the server runs it."""
+    folder = files(__name__)
+    parts = (folder.joinpath(f"{part}.lua").read_text("utf-8") for part in ("prelude", name))
+    return f"#!lua{_FLAGS.get(name, ' flags=allow-oom')}\n" + "\n".join(parts)
+
+
+@cache
+def digest(name: str) -> str:
+    """The SHA-1 by which the server knows a script."""
+    return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
+
+
+async def call(broker: Broker, name: str, prefix: str, args: Sequence[Arg]) -> Any:
+    """Run a script on the queue with this prefix; tells it to the server when that has forgotten it."""
+    try:
+        return await broker.command("EVALSHA", digest(name), 1, prefix, *args)
+    except NoScript:
+        return await broker.command("EVAL", source(name), 1, prefix, *args)
+
+
+async def call_each(broker: Broker, name: str, prefix: str, rows: Sequence[Sequence[Arg]]) -> list[Any]:
+    """Run a script once for each row, in one round trip."""
+    calls: list[tuple[Arg, ...]] = [("EVALSHA", digest(name), 1, prefix, *row) for row in rows]
+    try:
+        return await broker.commands(calls)
+    except NoScript:
+        # Rows before the first refusal can't have run: the server knew none of them.
+        await broker.command("SCRIPT LOAD", source(name))
+        return await broker.commands(calls)

@@ -1,0 +1,53 @@
+-- Put jobs on the queue: all of them or none, each id at most once.
+-- KEYS  1 the queue's prefix
+-- ARGV  1 class (hi|std|lo)  2 attached (1: a gateway's, ended when nobody listens)  3 may wait (1: the timeout counts
+--       from the first claim)  4 tenant  5 traceparent or ''  then for each job: id, body, timeout_ms
+-- RETURNS  {'OK', state, is_new, …} one pair a job · {'FULL', waiting, oldest_ms} · {'MISMATCH', id}
+-- Atomic, since two gateways that count the queue and then add to it would pass its limit together, and a submit
+-- that is retried after a lost reply must find that its job is there.
+local class, attached, may_wait, tenant, trace = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local now = now_ms()
+local reply, fresh = {'OK'}, {}
+
+for i = 6, #ARGV, 3 do
+  local id, body = ARGV[i], ARGV[i + 1]
+  local j = load(id)
+  if j and j.hash ~= redis.sha1hex(body) then return {'MISMATCH', id} end
+  local again = j and j.state == 'ended' and j.ending == 'cancelled' and j.why == 'unheard'
+  if j and not again then
+    -- It was about to be ended because nobody listened; now somebody does. finish honours the cleared flag.
+    if j.cancel == 'unheard' then redis.call('HDEL', j.key, 'cancel') end
+    reply[#reply + 1] = j.state
+    reply[#reply + 1] = 0
+  else
+    fresh[#fresh + 1] = {id = id, body = body, timeout = tonumber(ARGV[i + 2]), attempt = j and j.attempt or 0}
+    reply[#reply + 1] = 'waiting'
+    reply[#reply + 1] = 1
+  end
+end
+if #fresh == 0 then return reply end
+
+local waiting = 0
+for _, name in ipairs(STREAMS) do waiting = waiting + waiting_in(name) end
+if waiting + #fresh > limit('waiting') then
+  local oldest = now
+  for _, name in ipairs({'hi', 'std', 'lo'}) do
+    local last = group(name)
+    local head = last and redis.call('XRANGE', jobs(name), '(' .. last, '+', 'COUNT', 1)[1]
+    if head then oldest = math.min(oldest, tonumber(string.match(head[1], '^%d+'))) end
+  end
+  return {'FULL', waiting, math.max(0, now - oldest)}
+end
+
+for _, f in ipairs(fresh) do
+  local key = T .. ':job:' .. f.id
+  local deadline = may_wait == '1' and now + limit('wait_ms') or now + f.timeout
+  redis.call('DEL', key, T .. ':log:' .. f.id)
+  local entry = redis.call('XADD', jobs(class), '*', 'id', f.id, 'body', f.body, 'tenant', tenant, 'trace', trace, 'v', '1')
+  redis.call('HSET', key, 'state', 'waiting', 'attempt', f.attempt, 'seq', 0, 'entry', class .. ':' .. entry, 'class', class,
+             'hash', redis.sha1hex(f.body), 'deadline', int(deadline), 'timeout', may_wait == '1' and f.timeout or 0,
+             'attached', attached, 'enqueued', int(now), 'tenant', tenant, 'trace', trace)
+  redis.call('PEXPIREAT', key, int(deadline + limit('retention_ms')))
+  redis.call('ZADD', T .. ':deadlines', int(deadline), f.id)
+end
+return reply
