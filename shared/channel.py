@@ -69,7 +69,8 @@ class Listener:
         while True:
             connection = self._broker.new_connection()
             try:
-                await connection.connect()
+                async with asyncio.timeout(CONFIRM_WITHIN_S):  # a frozen server takes connections, and says nothing
+                    await connection.connect()
                 await self._serve(connection)
             except CONNECTION_ERRORS:
                 self._forget_acks()
@@ -99,7 +100,7 @@ class Listener:
             self._leave(subscription)
             raise Fault("broker_down", "Redis does not answer.")
         try:
-            # Also for a channel that has listeners: its first subscribe may not be confirmed yet, and twice is harmless.
+            # Also for a channel that has listeners: its first subscribe may be unconfirmed yet, and twice is harmless.
             await self._command(b"SUBSCRIBE", subscription.channel)
         except BaseException:
             if self._leave(subscription) and self.is_connected:

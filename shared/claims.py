@@ -113,7 +113,7 @@ class Claims:
         """Take at most `free` waiting jobs.
 
         Raises:
-            LeaseLost: there is no live lease to take them under.
+            LeaseLost: a reaper has buried this incarnation. A lease that merely ended gets nothing until renewed.
 
         """
         reply = await self._call("claim", [self.worker_id, self._host, free, held])

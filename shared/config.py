@@ -54,7 +54,9 @@ def read_config(
                 mistakes.append(f"{setting.flag} (or {setting.env}) is missing: {setting.option.help}")
             continue
         try:
-            values[setting.name] = msgspec.convert(_unbool(raw), setting.type, strict=False)
+            values[setting.name] = msgspec.convert(
+                _unbool(raw) if setting.type is bool else raw, setting.type, strict=False
+            )
         except msgspec.ValidationError as error:
             shown = "…" if setting.option.is_secret else repr(raw)
             mistakes.append(f"{source}={shown}: {str(error)[0].lower()}{str(error)[1:]}")

@@ -7,7 +7,7 @@ knowingly, through a script that makes the repetition harmless.
 from collections.abc import Sequence
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -85,8 +85,10 @@ def connect(url: str, *, name: str, timeout_ms: int | None = CALL_TIMEOUT_MS, co
     """
     timeout = None if timeout_ms is None else timeout_ms / 1_000
     try:
-        redis = Redis.from_url(
+        # More calls than connections wait for one: a gateway's thousandth client at once is no fault of Redis.
+        pool = BlockingConnectionPool.from_url(
             url,
+            timeout=CALL_TIMEOUT_MS / 1_000,
             client_name=name,
             socket_timeout=timeout,
             socket_connect_timeout=CALL_TIMEOUT_MS / 1_000,
@@ -99,7 +101,7 @@ def connect(url: str, *, name: str, timeout_ms: int | None = CALL_TIMEOUT_MS, co
         )
     except ValueError as error:
         raise Refused("invalid_value", f"{_without_password(url)} is no Redis URL: {error}", param="redis") from error
-    return Broker(redis)
+    return Broker(Redis.from_pool(pool))
 
 
 async def check_broker(broker: Broker) -> list[str]:
@@ -169,7 +171,8 @@ def _check_settings(settings: dict[str, str] | None) -> list[str]:
 
 
 def _translated(error: Exception) -> Fault:
-    return Fault("broker_down", f"Redis does not answer: {_said(error)}.")
+    did = "refuses" if isinstance(error, ResponseError) else "does not answer"
+    return Fault("broker_down", f"Redis {did}: {_said(error)}.")
 
 
 def _is_auth(error: BaseException | None) -> bool:

@@ -102,6 +102,7 @@ class Job(Ask, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defau
 
 _DECODER = msgspec.json.Decoder(Job)
 _ENCODER = msgspec.json.Encoder()
+_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Job)}
 _UNKNOWN_FIELD = re.compile(r"unknown field `([^`]*)`")
 _MISSING_FIELD = re.compile(r"missing required field `([^`]*)`")
 _PATH = re.compile(r" - at `(?:key` in `)?\$\.?([^`]*)`$")
@@ -123,7 +124,9 @@ def parse_job(body: bytes | str) -> Job:
 
 def encode_job(job: Job) -> bytes:
     """Encode a job as its body for the stream, defaults left out: equal jobs give equal bytes."""
-    return _ENCODER.encode(job)
+    # msgspec leaves a field out when it holds the default object itself; 0.7 as a client wrote it is another one.
+    defaults = {name: value for name, value in _DEFAULTS.items() if getattr(job, name) == value}
+    return _ENCODER.encode(msgspec.structs.replace(job, **defaults))
 
 
 def check_ask(ask: Ask) -> None:

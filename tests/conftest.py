@@ -21,6 +21,9 @@ from shared.connection import Broker as Client
 from shared.connection import connect
 
 
+pytest_plugins = ["tests.pool"]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a coroutine test in a loop of its own, with debug checks for what it leaves behind."""

@@ -16,7 +16,7 @@ local function note_hearing(j, heard)
     if j.unheard > 0 then redis.call('HSET', j.key, 'unheard', 0) end
   elseif j.unheard == 0 then
     redis.call('HSET', j.key, 'unheard', int(now))
-  elseif now - j.unheard >= limit('orphan_ms') then
+  elseif now - j.unheard >= limit('orphan_ms') and not j.cancel then
     redis.call('HSET', j.key, 'cancel', 'unheard')
     j.cancel = 'unheard'
   end

@@ -2,19 +2,29 @@
 -- KEYS  1 the queue's prefix
 -- ARGV  1 me (incarnation)  2 my host  3 free  4 how many jobs I hold
 -- RETURNS  {'OK', {id, attempt, entry, body, seq, deadline_ms, enqueued_ms, tenant, trace, now_ms}, …}
---          {'NONE', last re, hi, std, lo, sus}: the ids behind which a doorbell can wait · {'DEAD'}: no live lease
+--          {'NONE', last re, hi, std, lo, sus}: the ids behind which a doorbell can wait · {'DEAD'}: no lease
 -- Atomic, since reading the entry, raising the attempt and naming the owner must be one: two claims of one entry
 -- would be two workers on one attempt. The only script that starts a job or raises an attempt.
 local me, host, free, held = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local WHEEL = {'hi', 'hi', 'hi', 'std', 'hi', 'hi', 'std', 'hi', 'hi', 'std', 'hi', 'lo'} -- 8 : 3 : 1
-local NOT_ON_MS = 5000
+local NOT_ON_MS, VERSION = 5000, '1'
 local now = now_ms()
 local lease = tonumber(redis.call('ZSCORE', T .. ':workers', me))
-if not lease or lease <= now then return {'DEAD'} end
+if not lease then return {'DEAD'} end
+
+local function live_workers() return redis.call('ZRANGEBYSCORE', T .. ':workers', '(' .. int(now), '+inf') end
 
 local function other_host_lives()
-  for _, wid in ipairs(redis.call('ZRANGEBYSCORE', T .. ':workers', '(' .. int(now), '+inf')) do
+  for _, wid in ipairs(live_workers()) do
     if string.match(wid, '^(.*)%.[^.]*%.[^.]*$') ~= host then return true end
+  end
+  return false
+end
+
+-- Whether a worker announces this version of the protocol: then its entries are for that one, else for nobody.
+local function somebody_knows(version)
+  for _, wid in ipairs(live_workers()) do
+    if redis.call('HGET', T .. ':worker:' .. wid, 'v') == version then return true end
   end
   return false
 end
@@ -26,7 +36,7 @@ local function head(class)
   local found = last and redis.call('XRANGE', jobs(class), '(' .. last, '+', 'COUNT', 1)[1]
   if not found then return nil end
   local fields = map(found[2])
-  if fields.v and fields.v ~= '1' then return nil end
+  if fields.v and fields.v ~= VERSION and somebody_knows(fields.v) then return nil end
   if fields.not_on == host and now - tonumber(string.match(found[1], '^%d+')) < NOT_ON_MS and other_host_lives() then return nil end
   return found[1], fields
 end
@@ -44,30 +54,14 @@ local function next_entry()
   end
 end
 
--- A record for an entry that came by plain XADD: its timeout counts from this first claim.
-local function adopt(id, class, entry_id, fields)
-  local enqueued = tonumber(string.match(entry_id, '^%d+'))
-  local timeout = tonumber(fields.timeout_ms)
-  if not fields.timeout_ms and fields.body and string.find(fields.body, '"timeout_ms"', 1, true) then
-    local ok, body = pcall(cjson.decode, fields.body)
-    timeout = ok and type(body) == 'table' and tonumber(body.timeout_ms) or nil
-  end
-  timeout = math.min(math.max(timeout or limit('timeout_ms'), 1), MAX_TIMEOUT_MS)
-  local key = T .. ':job:' .. id
-  redis.call('HSET', key, 'state', 'waiting', 'attempt', 0, 'seq', 0, 'entry', class .. ':' .. entry_id, 'class', fields.class or class,
-             'hash', redis.sha1hex(fields.body or ''), 'deadline', fields.deadline or int(enqueued + limit('wait_ms')),
-             'timeout', timeout, 'attached', 0, 'enqueued', int(enqueued), 'tenant', fields.tenant or '', 'trace', fields.trace or '')
-  redis.call('PEXPIREAT', key, int(now + MAX_TIMEOUT_MS + limit('retention_ms')))
-  if fields.reply then redis.call('HSET', key, 'reply', fields.reply) end
-  return load(id)
-end
-
 -- Whether an entry can be run at all; ends it or buries it, and returns nil, if not.
 local function fit(class, entry_id, fields)
-  local id = fields.id or (class .. '-' .. entry_id)
-  if #id > 64 or not string.match(id, '^[%w_-]+$') then
+  local default = class .. '-' .. entry_id
+  local id = fields.id or default
+  if not is_id(id) then
     bury(fields, 'bad id', now)
-    return drop_entry(class, entry_id)
+    local j = enroll(default, class, entry_id, fields, now)
+    return refuse(j, 'invalid_value', 'id', '`id` is not 1 to 64 of A-Z a-z 0-9 _ -.', now)
   end
   local j = load(id)
   if j and j.entry ~= class .. ':' .. entry_id then
@@ -76,20 +70,19 @@ local function fit(class, entry_id, fields)
     return drop_entry(class, entry_id)
   end
   if j and j.state == 'ended' then return drop_entry(class, entry_id) end
-  j = j or adopt(id, class, entry_id, fields)
-  if j.reply and string.sub(j.reply, 1, #T + 7) ~= T .. ':reply:' then
-    j.reply = nil
-    redis.call('HDEL', j.key, 'reply')
-    return conclude(j, 'error', '"code":"invalid_value","message":"`reply` names a stream outside of this queue\'s.","param":"reply"', now)
+  j = j or enroll(id, class, entry_id, fields, now)
+  if fields.v and fields.v ~= VERSION then
+    return refuse(j, 'unsupported', 'v', 'No worker of this queue knows this version.', now)
   end
-  if fields.timeout_ms and not tonumber(fields.timeout_ms) then
-    return conclude(j, 'error', '"code":"invalid_value","message":"`timeout_ms` is not a number.","param":"timeout_ms"', now)
+  if fields.reply and not j.reply then
+    return refuse(j, 'invalid_value', 'reply', '`reply` names a stream outside of this queue\'s.', now)
   end
-  if not fields.body then
-    return conclude(j, 'error', '"code":"missing_field","message":"`body` is missing.","param":"body"', now)
+  if fields.timeout_ms and not whole(fields.timeout_ms, MAX_TIMEOUT_MS) then
+    return refuse(j, 'invalid_value', 'timeout_ms', '`timeout_ms` is not a number of 1 to ' .. int(MAX_TIMEOUT_MS) .. '.', now)
   end
+  if not fields.body then return refuse(j, 'missing_field', 'body', '`body` is missing.', now) end
   if #fields.body > limit('body_bytes') then
-    return conclude_error(j, 'body_too_large', 'The body is larger than this queue takes.', now)
+    return refuse(j, 'body_too_large', 'body', 'The body is larger than this queue takes.', now)
   end
   if j.cancel then return conclude_cancelled(j, j.cancel, now) end
   if j.deadline > 0 and j.deadline <= now then return conclude_deadline(j, now) end
@@ -109,14 +102,20 @@ local function grant(j, class, entry_id, fields)
   redis.call('ZADD', T .. ':deadlines', int(j.deadline), j.id)
   expire_at(j, j.deadline + limit('retention_ms'))
   redis.call('HINCRBY', T .. ':worker:' .. me, 'turn', 1)
+  redis.call('PEXPIRE', T .. ':worker:' .. me, 10000, 'NX') -- it may have expired: then this made it anew
   return {j.id, j.attempt, class .. ':' .. entry_id, fields.body, j.seq, int(j.deadline), int(j.enqueued), j.tenant or '', j.trace or '', int(now)}
 end
 
-local granted = {'OK'}
-for _ = 1, free + 64 do -- 64: what is over or broken is cleared away in passing, a bounded amount a call
+-- Nobody buried me, so my jobs are still mine; but a lease that ended takes no more of them before it is renewed.
+local is_late = lease <= now
+local granted, is_through = {'OK'}, is_late
+for _ = 1, is_late and 0 or free + 64 do -- 64: what is over or broken is cleared away in passing, a bounded amount a call
   if #granted > free then break end
   local class, entry_id, fields = next_entry()
-  if not class then break end
+  if not class then
+    is_through = true
+    break
+  end
   redis.call('XREADGROUP', 'GROUP', GROUP, me, 'COUNT', 1, 'STREAMS', jobs(class), '>')
   local j = fit(class, entry_id, fields)
   if j then
@@ -127,8 +126,15 @@ for _ = 1, free + 64 do -- 64: what is over or broken is cleared away in passing
 end
 if #granted > 1 then return granted end
 
+-- Behind the newest entries; where more is to be cleared away, behind the last one read, so that the bell rings at once.
 local none = {'NONE'}
 for _, class in ipairs(STREAMS) do
-  none[#none + 1] = redis.call('EXISTS', jobs(class)) == 1 and map(redis.call('XINFO', 'STREAM', jobs(class)))['last-generated-id'] or '0-0'
+  if redis.call('EXISTS', jobs(class)) == 0 then
+    none[#none + 1] = '0-0'
+  elseif is_through then
+    none[#none + 1] = map(redis.call('XINFO', 'STREAM', jobs(class)))['last-generated-id']
+  else
+    none[#none + 1] = group(class) or '0-0'
+  end
 end
 return none

@@ -8,7 +8,7 @@ local me, now, back, held = ARGV[1], now_ms(), 0, {}
 for i = 3, #ARGV do held[ARGV[i]] = true end
 for _, class in ipairs(STREAMS) do
   if redis.call('EXISTS', jobs(class)) == 1 then
-    local pending = redis.pcall('XPENDING', jobs(class), GROUP, 'IDLE', ARGV[2], '-', '+', 100, me)
+    local pending = redis.pcall('XPENDING', jobs(class), GROUP, 'IDLE', ARGV[2], '-', '+', #ARGV + 100, me)
     if not pending.err then
       for _, p in ipairs(pending) do
         if not held[class .. ':' .. p[1]] then back = back + return_entry(class, p[1], me, now) end

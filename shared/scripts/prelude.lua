@@ -88,7 +88,8 @@ local function end_job(j, ending, event, now)
   redis.call('ZREM', T .. ':deadlines', j.id)
   expire_at(j, now + limit('retention_ms'))
   if j.reply then
-    redis.call('XADD', j.reply, 'MAXLEN', '~', '10000', '*', 'id', j.id, 'e', event)
+    -- The producer named that key: one that is no stream must not keep the job from ending.
+    redis.pcall('XADD', j.reply, 'MAXLEN', '~', '10000', '*', 'id', j.id, 'e', event)
     redis.call('PEXPIRE', j.reply, int(limit('wait_ms')))
   end
 end
@@ -104,28 +105,44 @@ local function conclude_error(j, code, message, now)
   conclude(j, 'error', '"code":"' .. code .. '","message":"' .. message .. '"', now)
 end
 
+-- What a direct job's entry says can't be served; `param` names the field.
+local function refuse(j, code, param, message, now)
+  conclude(j, 'error', '"code":"' .. code .. '","message":"' .. message .. '","param":"' .. param .. '"', now)
+end
+
 local function conclude_cancelled(j, reason, now)
   j.cancel = reason
-  conclude(j, 'cancelled', '"reason":"' .. reason .. '"', now)
+  conclude(j, 'cancelled', '"reason":' .. cjson.encode(reason), now)
 end
 
 local function conclude_deadline(j, now)
   conclude_error(j, 'deadline_exceeded', 'The job was not done within its timeout.', now)
 end
 
--- What can't be run by anyone, kept for the operator.
-local function bury(fields, why, now)
+-- The fields of an entry that are kept when it moves; a producer may have sent thousands of others.
+local FIELDS = {'id', 'body', 'class', 'deadline', 'timeout_ms', 'tenant', 'trace', 'reply', 'v', 'not_on'}
+
+local function flat(fields)
   local args = {}
-  for name, value in pairs(fields) do
-    args[#args + 1] = name
-    args[#args + 1] = value
+  for _, name in ipairs(FIELDS) do
+    if fields[name] then
+      args[#args + 1] = name
+      args[#args + 1] = fields[name]
+    end
   end
-  redis.call('XADD', T .. ':dead', 'MAXLEN', '~', '10000', '*', 'why', why, 'at', int(now), unpack(args))
+  return args
+end
+
+-- What can't be run by anyone, kept for the operator; a body only as long as a queue takes one.
+local function bury(fields, why, now)
+  if fields.body then fields.body = string.sub(fields.body, 1, limit('body_bytes')) end
+  redis.call('XADD', T .. ':dead', 'MAXLEN', '~', '10000', '*', 'why', why, 'at', int(now), unpack(flat(fields)))
 end
 
 -- The one way back: the job becomes an entry of `re` (a suspect: of `sus`), its owner fenced in that instant. Drain,
 -- death, lost replies and crashes all come through here.
 local function give_back(j, not_on, now)
+  if j.cancel then return conclude_cancelled(j, j.cancel, now) end
   local class, entry_id = split_entry(j.entry)
   local found = redis.call('XRANGE', jobs(class), entry_id, entry_id)
   if not found[1] then
@@ -141,14 +158,9 @@ local function give_back(j, not_on, now)
   end
   fields.id, fields.class, fields.deadline = j.id, j.class, int(j.deadline)
   fields.not_on = not_on ~= '' and not_on or nil
-  local args = {}
-  for name, value in pairs(fields) do
-    args[#args + 1] = name
-    args[#args + 1] = value
-  end
   drop_entry(class, entry_id)
   local target = barren >= SUSPECT_AFTER and 'sus' or 're'
-  local back = redis.call('XADD', jobs(target), '*', unpack(args))
+  local back = redis.call('XADD', jobs(target), '*', unpack(flat(fields)))
   redis.call('HSET', j.key, 'state', 'waiting', 'entry', target .. ':' .. back, 'barren', barren)
   redis.call('HDEL', j.key, 'owner')
 end
@@ -166,10 +178,68 @@ local function return_entry(class, entry_id, owner, now)
     give_back(j, '', now)
     return 1
   end
-  if j then drop_entry(class, entry_id) return 0 end
-  -- The record is gone, which outlives every deadline: nobody waits for this any more.
+  -- Another entry carries the job, or its record is gone, which outlives every deadline: nobody waits for this one.
   drop_entry(class, entry_id)
   return 0
+end
+
+local function is_id(id) return #id <= 64 and string.match(id, '^[%w_-]+$') ~= nil end
+
+-- A whole number of 1 … most, or nil.
+local function whole(text, most)
+  local n = text and string.match(text, '^%d+$') and tonumber(text)
+  return n and n >= 1 and n <= most and n or nil
+end
+
+local function timeout_of(fields)
+  local timeout = whole(fields.timeout_ms, MAX_TIMEOUT_MS)
+  local body = fields.body
+  if not fields.timeout_ms and body and #body <= limit('body_bytes') and string.find(body, '"timeout_ms"', 1, true) then
+    local ok, ask = pcall(cjson.decode, body)
+    timeout = ok and type(ask) == 'table' and type(ask.timeout_ms) == 'number' and ask.timeout_ms or nil
+  end
+  return math.floor(math.min(math.max(timeout or limit('timeout_ms'), 1), MAX_TIMEOUT_MS))
+end
+
+-- The record of an entry that came by plain XADD, made when it is first looked at; its timeout counts from its first
+-- claim. An entry with a deadline was given back, and its record is gone: it is late, whenever that was.
+local function enroll(id, class, entry_id, fields, now)
+  local enqueued = tonumber(string.match(entry_id, '^%d+'))
+  local deadline = (class == 're' or class == 'sus') and whole(fields.deadline, 1e15)
+  local key = T .. ':job:' .. id
+  redis.call('HSET', key, 'state', 'waiting', 'attempt', 0, 'seq', 0, 'entry', class .. ':' .. entry_id,
+             'class', fields.class or class, 'hash', redis.sha1hex(fields.body or ''),
+             'deadline', int(deadline or enqueued + limit('wait_ms')), 'timeout', deadline and 0 or timeout_of(fields),
+             'attached', 0, 'enqueued', int(enqueued), 'tenant', fields.tenant or '', 'trace', fields.trace or '')
+  -- In this queue's slot, and no key of its own.
+  if fields.reply and string.sub(fields.reply, 1, #T + 7) == T .. ':reply:' then
+    redis.call('HSET', key, 'reply', fields.reply)
+  end
+  redis.call('PEXPIREAT', key, int(now + MAX_TIMEOUT_MS + limit('retention_ms')))
+  return load(id)
+end
+
+-- A job by its id, also one that came by plain XADD under its default id, which names its entry.
+local function find(id, now)
+  local j = load(id)
+  local class, entry_id = string.match(id, '^(%l+)-(%d+%-%d+)$')
+  if j or (class ~= 'hi' and class ~= 'std' and class ~= 'lo') then return j end
+  local found = redis.pcall('XRANGE', jobs(class), entry_id, entry_id) -- an error: such a number is no entry's id
+  local fields = not found.err and found[1] and map(found[1][2])
+  if not fields or fields.id then return nil end
+  return enroll(id, class, entry_id, fields, now)
+end
+
+-- Cancel a job that has not ended: at once if it waits, by a flag and a hint to its owner if it runs.
+local function cancel_job(j, reason, now)
+  if j.state == 'waiting' then
+    conclude_cancelled(j, reason, now)
+    return 'CANCELLED'
+  end
+  -- `unheard` is withdrawn when somebody submits the job again; a client's cancel must not become that.
+  if not j.cancel or j.cancel == 'unheard' then redis.call('HSET', j.key, 'cancel', reason) end
+  redis.call('PUBLISH', T .. ':ctl:' .. (j.owner or ''), 'cancel ' .. j.id)
+  return 'FLAGGED'
 end
 
 local function listeners(id) return redis.call('PUBSUB', 'NUMSUB', T .. ':chan:' .. id)[2] end

@@ -11,6 +11,8 @@ local last = tonumber(tick.at) or now
 if reported == '' and tick.at and now >= last and now - last < EARLY_MS then return {'EARLY'} end
 if reported == '' then redis.call('HSET', T .. ':tick', 'at', int(now)) end
 local given_back, ended, buried = 0, 0, 0
+local DEAD_LETTER_BYTES = 64 * 1024 * 1024
+local left = BATCH -- entries that this call may still give back: each carries a body
 
 -- Nobody ticked for three intervals, so Redis itself stood still: what was alive at the last tick gets that time back.
 local function forgive_a_stall()
@@ -30,7 +32,6 @@ local function cut_long_leases()
 end
 
 local function bury_worker(wid)
-  local left = BATCH
   for _, class in ipairs(STREAMS) do
     if left > 0 and redis.call('EXISTS', jobs(class)) == 1 then
       local pending = redis.pcall('XPENDING', jobs(class), GROUP, '-', '+', left, wid)
@@ -90,19 +91,16 @@ local function sweep()
     end
   end
   redis.call('XTRIM', T .. ':dead', 'MINID', '~', int(now - 7 * 86400000))
-end
-
-local function record_of(class, found)
-  local fields = map(found[2])
-  local id = fields.id or (class .. '-' .. found[1])
-  local j = load(id)
-  if j or #id > 64 or not string.match(id, '^[%w_-]+$') then return j end
-  redis.call('HSET', T .. ':job:' .. id, 'state', 'waiting', 'attempt', 0, 'seq', 0, 'entry', class .. ':' .. found[1], 'class', class)
-  return load(id)
+  local bytes = redis.pcall('MEMORY', 'USAGE', T .. ':dead') -- false: no dead letters; an error: it may be denied
+  if type(bytes) == 'number' and bytes > DEAD_LETTER_BYTES then
+    redis.call('XTRIM', T .. ':dead', 'MAXLEN', math.floor(redis.call('XLEN', T .. ':dead') * DEAD_LETTER_BYTES / bytes / 2))
+  end
 end
 
 local function end_entry(class, found, code, message)
-  local j = record_of(class, found)
+  local fields = map(found[2])
+  local id = fields.id or (class .. '-' .. found[1])
+  local j = is_id(id) and (load(id) or enroll(id, class, found[1], fields, now))
   if j and j.state == 'waiting' and j.entry == class .. ':' .. found[1] then
     conclude_error(j, code, message, now)
   else
@@ -132,13 +130,15 @@ end
 -- Cancels by those who have only plain commands: XADD T:cancels * id <job>.
 local function hear_cancels()
   for _, found in ipairs(redis.call('XRANGE', T .. ':cancels', '-', '+', 'COUNT', BATCH)) do
-    local j = load(map(found[2]).id or '')
+    local id = map(found[2]).id or ''
+    local j = find(id, now)
     redis.call('XDEL', T .. ':cancels', found[1])
-    if j and j.state == 'waiting' then
-      conclude_cancelled(j, 'cancelled', now)
-      ended = ended + 1
-    elseif j and j.state == 'running' then
-      redis.call('HSET', j.key, 'cancel', 'cancelled')
+    if j and j.state ~= 'ended' then
+      if cancel_job(j, 'cancelled', now) == 'CANCELLED' then ended = ended + 1 end
+    elseif not j and is_id(id) then
+      -- Its entry may lie there without a record until its first claim, which finds this.
+      redis.call('HSET', T .. ':job:' .. id, 'cancel', 'cancelled')
+      redis.call('PEXPIRE', T .. ':job:' .. id, int(limit('wait_ms')))
     end
   end
 end

@@ -2,15 +2,19 @@
 -- KEYS  1 the queue's prefix
 -- ARGV  1 class (hi|std|lo)  2 attached (1: a gateway's, ended when nobody listens)  3 may wait (1: the timeout counts
 --       from the first claim)  4 tenant  5 traceparent or ''  then for each job: id, body, timeout_ms
--- RETURNS  {'OK', state, is_new, …} one pair a job · {'FULL', waiting, oldest_ms} · {'MISMATCH', id}
+-- RETURNS  {'OK', state, is_new, …} one pair a job · {'FULL', waiting, oldest_ms} · {'MISMATCH', id} · an error for a
+--          class, id or timeout that is none; nothing was written then
 -- Atomic, since two gateways that count the queue and then add to it would pass its limit together, and a submit
 -- that is retried after a lost reply must find that its job is there.
 local class, attached, may_wait, tenant, trace = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local now = now_ms()
 local reply, fresh = {'OK'}, {}
+if class ~= 'hi' and class ~= 'std' and class ~= 'lo' then return redis.error_reply('ERR class is hi, std or lo') end
 
 for i = 6, #ARGV, 3 do
-  local id, body = ARGV[i], ARGV[i + 1]
+  local id, body, timeout = ARGV[i], ARGV[i + 1], whole(ARGV[i + 2], MAX_TIMEOUT_MS)
+  if not is_id(id) then return redis.error_reply('ERR id is 1 to 64 of A-Z a-z 0-9 _ -') end
+  if not timeout then return redis.error_reply('ERR timeout_ms is a number of 1 to ' .. int(MAX_TIMEOUT_MS)) end
   local j = load(id)
   if j and j.hash ~= redis.sha1hex(body) then return {'MISMATCH', id} end
   local again = j and j.state == 'ended' and j.ending == 'cancelled' and j.why == 'unheard'
@@ -20,7 +24,7 @@ for i = 6, #ARGV, 3 do
     reply[#reply + 1] = j.state
     reply[#reply + 1] = 0
   else
-    fresh[#fresh + 1] = {id = id, body = body, timeout = tonumber(ARGV[i + 2]), attempt = j and j.attempt or 0}
+    fresh[#fresh + 1] = {id = id, body = body, timeout = timeout, attempt = j and j.attempt or 0}
     reply[#reply + 1] = 'waiting'
     reply[#reply + 1] = 1
   end

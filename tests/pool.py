@@ -1,0 +1,95 @@
+"""A whole pool of real processes on loopback: broker, gateway, and workers with the scripted engine."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from shared.connection import Broker as Client
+from shared.connection import connect
+
+FreePort = Callable[[], int]
+MODEL = "scripted"
+
+
+class Pool:
+    """One gateway and any number of workers on the test's broker."""
+
+    def __init__(self, broker: str, port: int, logs: Path) -> None:
+        self.broker = broker
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        self._logs = logs
+        self._gateway = self._start("gateway", "--port", str(port))
+
+    def add_worker(self, *, slots: int = 4, step_ms: float = 5) -> None:
+        """Start one more worker: nobody else has to be told."""
+        engine_args = f"--step-ms {step_ms}"
+        flags = ["--engine", "scripted", "--slots", str(slots), "--engine-args", engine_args, "--drain-s", "0.2"]
+        self.workers.append(self._start("worker", *flags, "--name", f"mac-{len(self.workers) + 1}"))
+
+    async def ready(self, workers: int) -> None:
+        """Wait until so many workers take jobs."""
+        deadline = time.monotonic() + 20
+        while True:
+            assert time.monotonic() < deadline, f"the pool is not ready; see {self._logs}"
+            with contextlib.suppress(httpx.TransportError):
+                seen = (await self.http.get("/pool")).json()["workers"]
+                if sum(worker["state"] == "ready" for worker in seen) >= workers:
+                    return
+
+    @contextlib.asynccontextmanager
+    async def client(self) -> AsyncGenerator[Client]:
+        """A connection to the broker, as another service would have."""
+        client = connect(self.broker, name="another-service")
+        try:
+            yield client
+        finally:
+            await client.aclose()
+
+    async def close(self) -> None:
+        """End every process."""
+        await self.http.aclose()
+        for process in [*self.workers, self._gateway]:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        for process in [*self.workers, self._gateway]:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            process.kill()
+            process.wait()
+
+    def _start(self, module: str, *flags: str) -> subprocess.Popen[bytes]:
+        with (self._logs / f"{module}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", module, "--redis", self.broker, *flags], stderr=log, env=os.environ | {"NO_COLOR": "1"}
+            )
+
+
+StartPool = Callable[..., AbstractAsyncContextManager[Pool]]
+
+
+@pytest.fixture
+def start_pool(broker: str, free_port: FreePort, tmp_path: Path) -> StartPool:
+    """`async with start_pool(workers=2) as pool`."""
+
+    @contextlib.asynccontextmanager
+    async def start(*, workers: int = 1, slots: int = 4, step_ms: float = 5) -> AsyncGenerator[Pool]:
+        pool = Pool(broker, free_port(), tmp_path)
+        try:
+            for _ in range(workers):
+                pool.add_worker(slots=slots, step_ms=step_ms)
+            await pool.ready(workers)
+            yield pool
+        finally:
+            await pool.close()
+
+    return start

@@ -1,0 +1,281 @@
+"""Claim: who gets which job, and that nobody gets one twice."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from shared.claims import Claimed, Claims, Doorbell, LeaseLost, NothingToClaim, Row
+from shared.event import Cancelled, Error
+
+from .conftest import BODY, Lab, Labs, started, token
+
+
+async def test_a_claim_is_the_next_attempt_with_all_a_worker_needs(lab: Labs) -> None:
+    """One call grants the attempt and tells body, deadline, and how much is logged already."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.submit("one", tenant="t", trace="00-aa-bb-01")
+
+        claimed = await here.claim_one(worker)
+
+        assert (claimed.id, claimed.attempt, claimed.body, claimed.seq) == ("one", 1, BODY, 0)
+        assert (claimed.tenant, claimed.trace) == ("t", "00-aa-bb-01")
+        assert claimed.enqueued_at_ms <= claimed.now_ms < claimed.deadline_ms
+        record = await here.record("one")
+        assert (record["state"], record["owner"], record["attempt"]) == ("running", worker.worker_id, "1")
+
+
+@pytest.mark.parametrize("free", [0, 1, 3, 7, 20])
+async def test_a_claim_takes_exactly_what_is_free(lab: Labs, free: int) -> None:
+    """A worker never holds more jobs than it has slots, however many classes have entries."""
+    async with lab() as here:
+        worker = await here.worker()
+        for job_class in ("hi", "std", "lo"):
+            await here.submit(*(f"{job_class}{n}" for n in range(4)), job_class=job_class)
+
+        claimed = await here.claim(worker, free)
+
+        assert len(claimed) == min(free, 12)
+        assert (await here.queue.survey()).running == len(claimed)
+
+
+async def test_two_workers_never_get_the_same_job(lab: Labs) -> None:
+    """Claims from many connections at once share the jobs out: each job once, none left."""
+    async with lab() as here:
+        ids = [f"j{n}" for n in range(60)]
+        await here.submit(*ids)
+        workers = [await here.worker() for _ in range(4)]
+
+        claims = await asyncio.gather(*(workers[n % 4].claim(3, held=0) for n in range(24)))
+
+        taken = [job.id for got in claims if isinstance(got, list) for job in got]
+        assert sorted(taken) == sorted(ids)
+
+
+async def test_classes_share_the_slots_eight_to_three_to_one(lab: Labs) -> None:
+    """With all classes waiting, twelve claims are eight hi, three std and one lo: none starves."""
+    async with lab() as here:
+        worker = await here.worker()
+        for job_class in ("hi", "std", "lo"):
+            await here.submit(*(f"{job_class}-{n}" for n in range(24)), job_class=job_class)
+
+        claimed = await here.claim(worker, 24)
+
+        assert Counter(job.id.partition("-")[0] for job in claimed) == {"hi": 16, "std": 6, "lo": 2}
+
+
+async def test_a_class_alone_gets_every_slot(lab: Labs) -> None:
+    """Shares are for when others wait; low-priority work runs at full speed on an idle pool."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.submit(*(f"j{n}" for n in range(12)), job_class="lo")
+
+        claimed = await here.claim(worker, 12)
+
+        assert [job.id for job in claimed] == [f"j{n}" for n in range(12)]
+
+
+async def test_jobs_given_back_come_first(lab: Labs) -> None:
+    """A stream that stands still has a client waiting in mid-sentence: it goes before everything new."""
+    async with lab() as here:
+        first, second = await here.worker(), await here.worker()
+        await here.running("given-back", first)
+        await here.submit("urgent", job_class="hi")
+        await first.release("given-back", 1)
+
+        claimed = await here.claim(second, 2)
+
+        assert [job.id for job in claimed] == ["given-back", "urgent"]
+
+
+async def test_no_lease_no_job(lab: Labs) -> None:
+    """A worker that reapers have buried learns of it, and gets nothing."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.bury(worker)
+        await here.submit("one")
+
+        with pytest.raises(LeaseLost):
+            await worker.claim(1, held=0)
+
+        assert await here.waiting() == {"std": 1}
+
+
+async def test_a_lease_that_ended_unseen_takes_nothing_and_loses_nothing(lab: Labs) -> None:
+    """After Redis stood still, a worker that nobody buried keeps its jobs; it claims again once it has beaten."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.running("mine", worker)
+        await here.submit("next")
+        await here.let_lease_end(worker)
+
+        late = await here.claim(worker)
+        await worker.beat({})
+        renewed = await here.claim(worker)
+
+        assert late == []
+        assert [job.id for job in renewed] == ["next"]
+        assert (await worker.append([Row("mine", 1, 1, [started(1, 1)])]))[0].verdict == "ok"
+
+
+async def test_a_lease_that_never_was_is_no_lease(lab: Labs) -> None:
+    """A name that did not register cannot take jobs."""
+    async with lab() as here:
+        await here.submit("one")
+
+        with pytest.raises(LeaseLost):
+            await Claims(here.client, "m", "mac.1.ghost", host="mac").claim(1, held=0)
+
+
+async def test_a_later_attempt_knows_how_far_the_log_is(lab: Labs) -> None:
+    """The next worker goes on behind the last logged event, under a higher attempt."""
+    async with lab() as here:
+        first, second = await here.worker(), await here.worker()
+        await here.running("one", first, tokens=3)
+        await here.bury(first)
+
+        claimed = await here.claim_one(second)
+
+        assert (claimed.attempt, claimed.seq) == (2, 4)
+        assert await second.read_events("one") == [started(1, 1), token(2), token(3), token(4)]
+
+
+async def test_a_cancelled_job_that_went_back_never_runs(lab: Labs) -> None:
+    """The cancel was asked of a worker that died: the job ends in the moment in which it would wait again."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.running("one", worker, tokens=1)
+        await here.queue.cancel("one")
+
+        await here.bury(worker)
+
+        assert isinstance(await here.last("one"), Cancelled)
+        assert await here.claim(await here.worker()) == []
+
+
+async def test_a_job_whose_deadline_passed_is_ended_instead_of_run(lab: Labs) -> None:
+    """Nobody waits for it any more, so no slot is spent on it, with no reaper in sight."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.submit("late", "in-time")
+        await here.let_deadline_pass("late")
+
+        claimed = await here.claim(worker, 2)
+
+        assert [job.id for job in claimed] == ["in-time"]
+        error = await here.last("late")
+        assert isinstance(error, Error)
+        assert error.code == "deadline_exceeded"
+
+
+async def test_an_attached_job_that_nobody_has_heard_for_long_is_ended_instead_of_run(lab: Labs) -> None:
+    """Its gateway died while it waited: no slot is spent on an answer without a reader."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.submit("orphan", attached=True)
+        await here.redis("HSET", here.keys.job("orphan"), "unheard", await here.now_ms() - 31_000)
+
+        assert await here.claim(worker) == []
+
+        assert await here.last("orphan") == Cancelled(seq=1, reason="unheard")
+
+
+async def test_a_job_handed_over_is_not_taken_by_the_host_that_gave_it(lab: Labs) -> None:
+    """It did not fit there, or that machine drains: while another host lives, that one takes it."""
+    async with lab() as here:
+        giver, same_host, other = await here.worker("mac1"), await here.worker("mac1"), await here.worker("mac2")
+        await here.running("one", giver)
+        await giver.release("one", 1, not_on="mac1")
+
+        assert await here.claim(same_host) == []
+        assert (await here.claim_one(other)).attempt == 2
+
+
+async def test_a_job_handed_over_comes_back_when_there_is_no_other_host(lab: Labs) -> None:
+    """A wish must not strand a job: the only machine takes it again at once."""
+    async with lab() as here:
+        giver = await here.worker("mac1")
+        await here.running("one", giver)
+        await giver.release("one", 1, not_on="mac1")
+
+        assert (await here.claim_one(await here.worker("mac1"))).attempt == 2
+
+
+async def _age_given_back(here: Lab, job_id: str) -> None:
+    """Make an entry of `re` old: ids are times, so it is written anew under an old one."""
+    stream = here.keys.jobs("re")
+    entries: list[tuple[bytes, dict[bytes, bytes]]] = await here.redis("XRANGE", stream, "-", "+")
+    await here.redis("DEL", stream)
+    await here.redis("XADD", stream, "5-1", *(word for pair in entries[0][1].items() for word in pair))
+    await here.redis("XGROUP", "CREATE", stream, "workers", 0)
+    await here.redis("HSET", here.keys.job(job_id), "entry", "re:5-1")
+
+
+async def test_a_job_handed_over_waits_five_seconds_for_another_host_at_most(lab: Labs) -> None:
+    """The other hosts are full: rather the same machine than no machine."""
+    async with lab() as here:
+        giver, same_host = await here.worker("mac1"), await here.worker("mac1")
+        await here.worker("mac2")
+        await here.running("one", giver)
+        await giver.release("one", 1, not_on="mac1")
+        await _age_given_back(here, "one")
+
+        assert (await here.claim_one(same_host)).attempt == 2
+
+
+async def test_a_suspect_runs_only_on_a_worker_that_holds_nothing(lab: Labs) -> None:
+    """A job that may kill its engine takes no neighbours along."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.submit("bad")
+        for attempt in (1, 2, 3):
+            await here.claim_one(worker)
+            await worker.fail([("bad", attempt)])
+        await here.submit("good-1", "good-2")
+
+        beside_another = await here.claim(worker, 8, held=1)
+        alone = await here.claim(worker, 8, held=0)
+
+        assert [job.id for job in beside_another] == ["good-1", "good-2"]
+        assert [(job.id, job.is_suspect) for job in alone] == [("bad", True)]
+
+
+async def test_nothing_to_claim_says_where_to_wait(lab: Labs) -> None:
+    """The ids are those that the claim saw, so an entry that comes between claim and wait rings the bell."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.running("one", worker)
+        nothing = await worker.claim(1, held=1)
+        assert isinstance(nothing, NothingToClaim)
+        await here.submit("two")
+
+        assert await Doorbell(here.client, "m").wait(nothing, 1_000)
+
+
+async def test_the_bell_is_silent_when_nothing_comes(lab: Labs) -> None:
+    """What was there before the claim does not ring, or an idle worker would never rest."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.running("one", worker)
+        nothing = await worker.claim(1, held=1)
+        assert isinstance(nothing, NothingToClaim)
+
+        assert not await Doorbell(here.client, "m").wait(nothing, 20)
+
+
+async def test_a_heap_of_broken_entries_does_not_hide_the_good_one_behind_it(lab: Labs) -> None:
+    """A call clears a bounded amount away; the bell rings at once while more is there, so claims go on."""
+    async with lab() as here:
+        worker = await here.worker()
+        await asyncio.gather(*(here.xadd(nothing="in it") for _ in range(150)))
+        good = await here.xadd(body=BODY)
+
+        got: list[Claimed] | NothingToClaim = []
+        for _ in range(3):
+            got = await worker.claim(1, held=0)
+            if isinstance(got, list):
+                break
+            assert await Doorbell(here.client, "m").wait(got, 1_000)
+
+        assert [job.id for job in got if isinstance(job, Claimed)] == [good]  # pyright: ignore[reportUnknownVariableType, reportGeneralTypeIssues]

@@ -1,0 +1,119 @@
+"""Connections: what a pool needs of its Redis, said at once; and errors that are ours, not the library's."""
+
+import asyncio
+
+import pytest
+
+from shared.connection import check_broker, connect
+from shared.errors import Fault, Refused
+from tests.conftest import Broker as Server
+
+
+async def _refusal(url: str) -> Refused:
+    client = connect(url, name="test")
+    with pytest.raises(Refused) as refused:
+        await check_broker(client)
+    await client.aclose()
+    return refused.value
+
+
+async def test_a_server_as_it_should_be_passes_in_silence(broker: str) -> None:
+    """Append-only and without eviction: nothing to say."""
+    client = connect(broker, name="test")
+
+    assert await check_broker(client) == []
+
+    await client.aclose()
+
+
+async def test_a_server_that_forgets_is_told_of(own_broker: Server) -> None:
+    """Without an append-only file a pool works, and its operator knows what a restart costs."""
+    client = connect(own_broker.url, name="test")
+    await client.command("CONFIG", "SET", "appendonly", "no")
+
+    (warning,) = await check_broker(client)
+
+    assert warning.startswith("appendonly is off")
+    await client.aclose()
+
+
+async def test_a_server_that_evicts_is_refused(own_broker: Server) -> None:
+    """One that drops keys when it is full would drop jobs."""
+    client = connect(own_broker.url, name="test")
+    await client.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+
+    refused = await _refusal(own_broker.url)
+
+    assert "set it to noeviction" in refused.message
+    await client.aclose()
+
+
+async def test_a_wrong_password_is_refused_in_words_without_it(own_broker: Server) -> None:
+    """It will not become right by waiting; the message says what to do, and never shows a password."""
+    client = connect(own_broker.url, name="test")
+    await client.command("CONFIG", "SET", "requirepass", "right")
+
+    wrong = await _refusal(f"redis://:wrong@127.0.0.1:{own_broker.port}")
+    none = await _refusal(own_broker.url)
+
+    assert "redis://:PASSWORD@HOST:PORT" in wrong.message
+    assert "password" in none.message
+    assert "wrong" not in wrong.message.lower().replace("wrongpass", "")
+    await client.aclose()
+
+
+async def test_a_server_that_denies_its_settings_is_warned_about(own_broker: Server) -> None:
+    """A managed Redis forbids CONFIG: the pool works, and says what it could not check."""
+    client = connect(own_broker.url, name="test")
+    await client.command("ACL", "SETUSER", "default", "-config")
+
+    (warning,) = await check_broker(client)
+
+    assert warning.startswith("CONFIG is denied")
+    await client.aclose()
+
+
+def test_a_url_that_is_none_is_refused_without_its_password() -> None:
+    """The mistake is named before anything is tried."""
+    with pytest.raises(Refused) as refused:
+        connect("http://user:secret@host", name="test")
+
+    assert refused.value.message.startswith("http://host is no Redis URL")
+    assert "secret" not in refused.value.message
+
+
+async def test_a_server_that_is_away_is_a_fault_that_may_pass(own_broker: Server) -> None:
+    """Whoever gets it may ask again; nothing of the library's shows."""
+    own_broker.kill()
+    client = connect(own_broker.url, name="test")
+
+    with pytest.raises(Fault) as fault:
+        await client.command("PING")
+
+    assert fault.value.code == "broker_down"
+
+
+async def test_a_call_ends_within_its_time() -> None:
+    """A server that says nothing costs a caller its timeout, never more."""
+    writers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
+    client = connect(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}", name="test", timeout_ms=100)
+
+    async with asyncio.timeout(1):
+        with pytest.raises(Fault):
+            await client.command("PING")
+
+    await client.aclose()
+    writers[0].close()
+    server.close()
+
+
+async def test_what_a_server_refuses_is_said_in_its_words(broker: str) -> None:
+    """A mistake of ours must not read as a server that is away."""
+    client = connect(broker, name="test")
+
+    with pytest.raises(Fault) as fault:
+        await client.commands([("SET", "a", 1, "PX", 1_000), ("LPUSH", "a", 1)])
+
+    assert fault.value.message.startswith("Redis refuses: ")
+    await client.aclose()
