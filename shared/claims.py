@@ -151,9 +151,9 @@ class Claims:
         replies = await scripts.call_each(self._broker, "finish", self.keys.prefix, args)
         return [(reply[0].decode().lower(), int(reply[1])) for reply in replies]
 
-    async def fail(self, jobs: Sequence[tuple[str, int]]) -> None:
-        """Give jobs (id, attempt) back because the engine died under them."""
-        await self._call("fail", [self.worker_id, *(value for job in jobs for value in job)])
+    async def fail(self, jobs: Sequence[tuple[str, int, int]]) -> None:
+        """Give jobs (id, attempt, new tokens of this attempt) back because the engine died under them."""
+        await self._call("fail", [self.worker_id, self._host, *(value for job in jobs for value in job)])
 
     async def release(self, job_id: str, attempt: int, *, not_on: str = "") -> None:
         """Hand a job over; `not_on` names the host that should not be the next to take it."""

@@ -31,7 +31,9 @@ elseif not redis.call('ZSCORE', T .. ':workers', me) then
 end
 redis.call('ZADD', T .. ':workers', int(now + lease_ms), me)
 local key = T .. ':worker:' .. me
+if register == '1' then redis.call('HSETNX', key, 'since', int(now)) end
 if #ARGV > 4 then redis.call('HSET', key, unpack(ARGV, 5)) end
 redis.call('HSET', key, 'beat', int(now))
+redis.call('HDEL', key, 'doubted')
 redis.call('PEXPIRE', key, lease_ms * 5)
 return {'OK', redis.call('HGET', key, 'wanted') or ''}

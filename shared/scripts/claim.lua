@@ -7,23 +7,14 @@
 -- would be two workers on one attempt. The only script that starts a job or raises an attempt.
 local me, host, free, held = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local WHEEL = {'hi', 'hi', 'hi', 'std', 'hi', 'hi', 'std', 'hi', 'hi', 'std', 'hi', 'lo'} -- 8 : 3 : 1
-local NOT_ON_MS, VERSION = 5000, '1'
+local NOT_ON_MS, ROOM_AFTER_MS, VERSION = 5000, 3000, '1'
 local now = now_ms()
 local lease = tonumber(redis.call('ZSCORE', T .. ':workers', me))
 if not lease then return {'DEAD'} end
 
-local function live_workers() return redis.call('ZRANGEBYSCORE', T .. ':workers', '(' .. int(now), '+inf') end
-
-local function other_host_lives()
-  for _, wid in ipairs(live_workers()) do
-    if string.match(wid, '^(.*)%.[^.]*%.[^.]*$') ~= host then return true end
-  end
-  return false
-end
-
 -- Whether a worker announces this version of the protocol: then its entries are for that one, else for nobody.
 local function somebody_knows(version)
-  for _, wid in ipairs(live_workers()) do
+  for _, wid in ipairs(live_workers(now)) do
     if redis.call('HGET', T .. ':worker:' .. wid, 'v') == version then return true end
   end
   return false
@@ -37,11 +28,27 @@ local function head(class)
   if not found then return nil end
   local fields = map(found[2])
   if fields.v and fields.v ~= VERSION and somebody_knows(fields.v) then return nil end
-  if fields.not_on == host and now - tonumber(string.match(found[1], '^%d+')) < NOT_ON_MS and other_host_lives() then return nil end
+  if fields.not_on == host and now - tonumber(string.match(found[1], '^%d+')) < NOT_ON_MS and other_host_lives(host, now) then return nil end
   return found[1], fields
 end
 
+-- Busy workers would never be empty for a suspect: after a while the first of those that may take it makes room.
+local function is_to_take_the_suspect()
+  local entry_id, fields = head('sus')
+  if not entry_id or now - tonumber(string.match(entry_id, '^%d+')) < ROOM_AFTER_MS then return false end
+  local first
+  for _, wid in ipairs(live_workers(now)) do
+    local may_take = host_of(wid) ~= fields.not_on or not other_host_lives(fields.not_on, now)
+    if may_take and redis.call('HGET', T .. ':worker:' .. wid, 'state') == 'ready' and (not first or wid < first) then first = wid end
+  end
+  return first == me
+end
+
 local function next_entry()
+  if is_to_take_the_suspect() then
+    if held > 0 then return nil end
+    return 'sus', head('sus')
+  end
   local turn = tonumber(redis.call('HGET', T .. ':worker:' .. me, 'turn')) or 0
   for _, class in ipairs({'re', WHEEL[turn % #WHEEL + 1], 'hi', 'std', 'lo'}) do
     local entry_id, fields = head(class)

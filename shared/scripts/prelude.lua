@@ -10,6 +10,8 @@ local DEFAULTS = {waiting = 1000, retention_ms = 600000, wait_ms = 86400000, orp
 local MAX_TIMEOUT_MS = 3600000
 -- Attempts without a new token, whatever ended them: so many make a suspect, so many a dead letter.
 local SUSPECT_AFTER, DEAD_AFTER, HAND_BACKS = 3, 5, 3
+-- An engine's death counts against a job that had so few new tokens; as many clear it again.
+local YOUNG_TOKENS, STRIKES = 16, 2
 
 local function now_ms()
   local t = redis.call('TIME')
@@ -30,9 +32,9 @@ local function map(flat)
 end
 
 local ALL = {'state', 'attempt', 'owner', 'seq', 'entry', 'class', 'hash', 'deadline', 'timeout', 'cancel', 'attached',
-             'unheard', 'mark', 'barren', 'hand_backs', 'reply', 'enqueued', 'why', 'ending', 'tenant', 'trace'}
+             'unheard', 'mark', 'barren', 'strikes', 'struck_on', 'hand_backs', 'reply', 'enqueued', 'why', 'ending', 'tenant', 'trace'}
 local HOT = {'state', 'attempt', 'owner', 'seq', 'cancel', 'deadline', 'attached', 'unheard'}
-local NUMBERS = {'attempt', 'seq', 'deadline', 'timeout', 'unheard', 'mark', 'barren', 'hand_backs', 'enqueued'}
+local NUMBERS = {'attempt', 'seq', 'deadline', 'timeout', 'unheard', 'mark', 'barren', 'strikes', 'hand_backs', 'enqueued'}
 
 -- A job's record, or nil. Numbers are numbers, 0 where absent; other absent fields are nil.
 local function load(id, fields)
@@ -139,9 +141,26 @@ local function bury(fields, why, now)
   redis.call('XADD', T .. ':dead', 'MAXLEN', '~', '10000', '*', 'why', why, 'at', int(now), unpack(flat(fields)))
 end
 
+local function host_of(wid) return string.match(wid, '^(.*)%.[^.]*%.[^.]*$') end
+
+local function live_workers(now) return redis.call('ZRANGEBYSCORE', T .. ':workers', '(' .. int(now), '+inf') end
+
+local function other_host_lives(host, now)
+  for _, wid in ipairs(live_workers(now)) do
+    if host_of(wid) ~= host then return true end
+  end
+  return false
+end
+
+local function poison(j, fields, now)
+  fields.id = j.id
+  bury(fields, 'poisoned', now)
+  conclude_error(j, 'poisoned', 'The job ended its workers again and again; it is kept as a dead letter.', now)
+end
+
 -- The one way back: the job becomes an entry of `re` (a suspect: of `sus`), its owner fenced in that instant. Drain,
 -- death, lost replies and crashes all come through here.
-local function give_back(j, not_on, now)
+local function give_back(j, not_on, now, is_suspect)
   if j.cancel then return conclude_cancelled(j, j.cancel, now) end
   local class, entry_id = split_entry(j.entry)
   local found = redis.call('XRANGE', jobs(class), entry_id, entry_id)
@@ -151,18 +170,31 @@ local function give_back(j, not_on, now)
   local fields = map(found[1][2])
   -- An attempt logs `started` first: one event more than at the claim is no token yet.
   local barren = j.seq > j.mark + 1 and 0 or j.barren + 1
-  if barren >= DEAD_AFTER then
-    fields.id = j.id
-    bury(fields, 'poisoned', now)
-    return conclude_error(j, 'poisoned', 'The job ended its workers again and again; it is kept as a dead letter.', now)
-  end
+  if barren >= DEAD_AFTER then return poison(j, fields, now) end
   fields.id, fields.class, fields.deadline = j.id, j.class, int(j.deadline)
   fields.not_on = not_on ~= '' and not_on or nil
   drop_entry(class, entry_id)
-  local target = barren >= SUSPECT_AFTER and 'sus' or 're'
+  local target = (is_suspect or barren >= SUSPECT_AFTER) and 'sus' or 're'
   local back = redis.call('XADD', jobs(target), '*', unpack(flat(fields)))
   redis.call('HSET', j.key, 'state', 'waiting', 'entry', target .. ':' .. back, 'barren', barren)
   redis.call('HDEL', j.key, 'owner')
+end
+
+-- An engine died under the job, which had `new_tokens` of this attempt. With few it is a suspect: it waits to run alone.
+-- One that ends an engine alone, after another engine before, is poison; where there are two hosts, both have to say so:
+-- a sick machine must not condemn what is innocent.
+local function strike(j, host, new_tokens, now)
+  if new_tokens >= YOUNG_TOKENS then
+    redis.call('HDEL', j.key, 'strikes', 'struck_on')
+    return give_back(j, '', now)
+  end
+  local class, entry_id = split_entry(j.entry)
+  local strikes = j.strikes + 1
+  local is_proven = class == 'sus' and strikes >= STRIKES and (j.struck_on ~= host or not other_host_lives(host, now))
+  local found = is_proven and not j.cancel and redis.call('XRANGE', jobs(class), entry_id, entry_id)[1]
+  if found then return poison(j, map(found[2]), now) end
+  redis.call('HSET', j.key, 'strikes', strikes, 'struck_on', j.struck_on or host)
+  give_back(j, host, now, true)
 end
 
 -- An entry of a dead worker, or one whose claim reply was lost, goes back; what is over is let go.

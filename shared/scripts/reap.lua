@@ -5,7 +5,7 @@
 -- Atomic, since the verdict "dead" and the taking of its jobs must see the same lease.
 local reported = ARGV[1]
 local now = now_ms()
-local TICK_MS, EARLY_MS, LEASE_MS, SWEEP_MS, BATCH = 250, 200, 2000, 5000, 100
+local TICK_MS, EARLY_MS, LEASE_MS, SILENT_MS, SWEEP_MS, BATCH = 250, 200, 2000, 600, 5000, 100
 local tick = map(redis.call('HGETALL', T .. ':tick'))
 local last = tonumber(tick.at) or now
 if reported == '' and tick.at and now >= last and now - last < EARLY_MS then return {'EARLY'} end
@@ -46,6 +46,32 @@ local function bury_worker(wid)
   redis.call('DEL', T .. ':worker:' .. wid)
   for _, class in ipairs(STREAMS) do redis.pcall('XGROUP', 'DELCONSUMER', jobs(class), GROUP, wid) end
   buried = buried + 1
+end
+
+-- A worker that has not renewed for 0.6 s, and whose control channel nobody holds, is gone: its connections closed with
+-- it. Two ticks in a row must say so. Not asked in a cluster, where a node counts its own listeners only, nor for one
+-- lease after a stall, a restart or a registration, when connections are still coming back.
+local function find_silent()
+  local server = redis.call('INFO', 'server')
+  local run_id = string.match(server, 'run_id:(%w+)')
+  if tick.run_id ~= run_id or now - last > 3 * TICK_MS then
+    redis.call('HSET', T .. ':tick', 'run_id', run_id, 'settling', int(now + LEASE_MS))
+    return {}
+  end
+  if now < (tonumber(tick.settling) or 0) or string.find(server, 'redis_mode:cluster', 1, true) then return {} end
+  local silent = {}
+  for _, wid in ipairs(redis.call('ZRANGEBYSCORE', T .. ':workers', '-inf', int(now + LEASE_MS - SILENT_MS))) do
+    local told = redis.call('HMGET', T .. ':worker:' .. wid, 'listens', 'since', 'doubted')
+    local is_settled = told[1] == '1' and now - (tonumber(told[2]) or now) > LEASE_MS
+    if is_settled and redis.call('PUBSUB', 'NUMSUB', T .. ':ctl:' .. wid)[2] == 0 then
+      if now - (tonumber(told[3]) or 0) <= 3 * TICK_MS then
+        silent[#silent + 1] = wid
+      else
+        redis.call('HSET', T .. ':worker:' .. wid, 'doubted', int(now))
+      end
+    end
+  end
+  return silent
 end
 
 local function end_late_jobs()
@@ -150,6 +176,7 @@ end
 forgive_a_stall()
 cut_long_leases()
 for _, wid in ipairs(redis.call('ZRANGEBYSCORE', T .. ':workers', '-inf', int(now), 'LIMIT', 0, 10)) do bury_worker(wid) end
+for _, wid in ipairs(find_silent()) do bury_worker(wid) end
 end_late_jobs()
 end_orphans()
 hear_cancels()

@@ -96,7 +96,7 @@ async def test_an_attempt_that_went_back_is_fenced_before_anyone_takes_it(lab: L
     async with lab() as here:
         worker = await here.worker()
         await here.running("one", worker)
-        await worker.fail([("one", 1)])
+        await worker.release("one", 1)
 
         (verdict,) = await worker.append([Row("one", 1, 1, [started(1, 1)])])
 

@@ -231,7 +231,7 @@ async def test_a_suspect_runs_only_on_a_worker_that_holds_nothing(lab: Labs) -> 
         await here.submit("bad")
         for attempt in (1, 2, 3):
             await here.claim_one(worker)
-            await worker.fail([("bad", attempt)])
+            await worker.release("bad", attempt)
         await here.submit("good-1", "good-2")
 
         beside_another = await here.claim(worker, 8, held=1)

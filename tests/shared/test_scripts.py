@@ -43,7 +43,7 @@ def test_every_key_of_a_script_is_under_the_queues_prefix(name: str) -> None:
     """No key is named but through T, so none can lie in another slot; a reply's is checked when it is taken in."""
     calls = re.findall(r"redis\.p?call\('([A-Z]+)', ([^,)]*)", scripts.source(name))
 
-    keyless = {"TIME", "PUBSUB", "XINFO", "XGROUP", "MEMORY", "XREADGROUP"}
+    keyless = {"TIME", "INFO", "PUBSUB", "XINFO", "XGROUP", "MEMORY", "XREADGROUP"}
     named = [key for command, key in calls if command not in keyless]
     allowed = re.compile(r"T \.\. |jobs\(|key$|log$|j\.key|j\.reply")
     assert [key for key in named if not allowed.match(key)] == []
@@ -101,7 +101,7 @@ async def test_no_script_leaves_its_slot(cluster: Server, eventually: Eventually
         await worker.finish(Row("a", 1, 3, [done(3)]), "done")
         await worker.finish(Row("direct", 1, 3, [done(3)]), "done")
         await worker.release("b", 1, not_on="mac")
-        await worker.fail([("c", 1)])
+        await worker.fail([("c", 1, 16)])
         await here.redis("XADD", f"{here.keys.prefix}:cancels", "*", "id", "c")
         await worker.mine([])
         await here.bury(worker)

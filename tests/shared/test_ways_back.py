@@ -31,7 +31,7 @@ async def test_a_job_goes_back_once_however_often_it_is_said(lab: Labs) -> None:
 
         for _ in range(3):
             await worker.release("one", 1)
-            await worker.fail([("one", 1)])
+            await worker.fail([("one", 1, 16)])
 
         assert await here.waiting() == {"re": 1}
 
@@ -45,7 +45,7 @@ async def test_an_engines_death_gives_its_whole_batch_back_at_once(lab: Labs) ->
         await worker.release("b", 1)
         taken = await here.claim_one(await here.worker())
 
-        await worker.fail([("a", 1), ("b", 1), ("c", 1)])
+        await worker.fail([("a", 1, 16), ("b", 1, 16), ("c", 1, 16)])
 
         assert taken.id == "b"
         assert await here.state("b") == "running"
@@ -66,11 +66,11 @@ async def test_a_job_given_back_keeps_its_place_when_its_first_entry_is_gone(lab
         assert error.code == "stream_lost"
 
 
-async def _fail_barren(here: Lab, worker: Claims, attempts: int) -> None:
+async def _end_barren(here: Lab, worker: Claims, attempts: int) -> None:
     for _ in range(attempts):
         claimed = await here.claim_one(worker)
         await worker.append([Row(claimed.id, claimed.attempt, claimed.seq + 1, [started(claimed.seq + 1, 1)])])
-        await worker.fail([(claimed.id, claimed.attempt)])
+        await worker.release(claimed.id, claimed.attempt)
 
 
 async def test_three_attempts_without_a_token_make_a_suspect(lab: Labs) -> None:
@@ -79,9 +79,9 @@ async def test_three_attempts_without_a_token_make_a_suspect(lab: Labs) -> None:
         worker = await here.worker()
         await here.submit("bad")
 
-        await _fail_barren(here, worker, 2)
+        await _end_barren(here, worker, 2)
         before = await here.waiting()
-        await _fail_barren(here, worker, 1)
+        await _end_barren(here, worker, 1)
 
         assert (before, await here.waiting()) == ({"re": 1}, {"sus": 1})
 
@@ -92,7 +92,7 @@ async def test_five_attempts_without_a_token_end_in_a_dead_letter(lab: Labs) -> 
         worker = await here.worker()
         await here.submit("bad")
 
-        await _fail_barren(here, worker, 5)
+        await _end_barren(here, worker, 5)
 
         error = await here.last("bad")
         assert isinstance(error, Error)
@@ -113,7 +113,7 @@ async def test_a_job_that_gets_on_is_never_suspected(lab: Labs) -> None:
             seq = claimed.seq + 1
             events = [started(seq, claimed.attempt), token(seq + 1)]
             await worker.append([Row("good", claimed.attempt, seq, events)])
-            await worker.fail([("good", claimed.attempt)])
+            await worker.fail([("good", claimed.attempt, 16)])
 
         assert await here.waiting() == {"re": 1}
         assert len(await here.events("good")) == 16
@@ -124,12 +124,12 @@ async def test_a_suspect_that_gets_on_is_cleared(lab: Labs) -> None:
     async with lab() as here:
         worker = await here.worker()
         await here.submit("cleared")
-        await _fail_barren(here, worker, 3)
+        await _end_barren(here, worker, 3)
 
         claimed = await here.claim_one(worker)
         seq = claimed.seq + 1
         await worker.append([Row("cleared", claimed.attempt, seq, [started(seq, 4), token(seq + 1)])])
-        await worker.fail([("cleared", claimed.attempt)])
+        await worker.fail([("cleared", claimed.attempt, 16)])
 
         assert claimed.is_suspect
         assert await here.waiting() == {"re": 1}

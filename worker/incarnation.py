@@ -1,0 +1,320 @@
+"""One incarnation of a worker in one queue: its lease, its claims, its runs, until it has drained or is buried.
+
+The agent is the one translator between the queue and the engine's pipe; this is where it does it. Five loops run side
+by side, each with one concern; the book of runs is what they share.
+"""
+
+import asyncio
+import itertools
+import random
+
+import structlog
+
+from shared.claims import Claimed, Claims, Doorbell, LeaseLost, NothingToClaim
+from shared.errors import Fault, Refused
+from shared.event import Error as ErrorEvent
+from shared.event import decode_event
+from shared.queue import Queue
+
+from . import translate
+from .admission import may_claim
+from .book import Book
+from .engine import wire
+from .flush import Flusher
+from .lifecycle import State, after
+from .presence import Tally, Told, fields
+from .run import Past, Run, past_of
+from .supervisor import Supervisor
+
+BEAT_EVERY_S = 0.5
+REAP_EVERY_S = 0.25
+MINE_EVERY_S = 2.0
+# A class may hold an entry that only time makes mine to take (given back by this host, a suspect): look again.
+DOORBELL_MS = 1_000
+AFTER_FAULT_S = 0.2
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+class Incarnation:
+    """One name, one lease, one book of runs. `serve` returns when it has drained."""
+
+    def __init__(
+        self,
+        *,
+        claims: Claims,
+        beats: Claims,
+        doorbell: Doorbell,
+        queue: Queue,
+        engine: Supervisor,
+        tally: Tally,
+        host: str,
+    ) -> None:
+        self.worker_id = claims.worker_id
+        self.book = Book()
+        self.state: State = "loading"
+        self.listens = False
+        self._claims = claims
+        self._beats = beats  # on a connection of its own: a slow flush must not cost the lease
+        self._doorbell = doorbell
+        self._queue = queue
+        self._engine = engine
+        self._tally = tally
+        self._host = host
+        self._stats: wire.Stats | None = None
+        self._counter = itertools.count(1)
+        self._flusher = Flusher(claims, self.book, silence=self._silence, on_end=self._job_ended)
+        self._is_hurried = False
+
+    # --- what the process does with it -------------------------------------------------------------------------
+
+    async def serve(self, *, drain_s: float) -> None:
+        """Take and run jobs until `drain` was called and carried out.
+
+        Raises:
+            LeaseLost: the pool has buried this incarnation; its runs are forgotten and the engine is told so.
+            Refused: the queue's workers serve other weights.
+
+        """
+        await self._register()
+        async with asyncio.TaskGroup() as group:
+            loops = [
+                group.create_task(work)
+                for work in (self._beat(), self._flusher.run(), self._claim(), self._reap(), self._mine())
+            ]
+            await self.book.until(lambda: self.state in {"draining", "gone"})
+            await self._wind_down(drain_s)
+            for loop in loops:
+                loop.cancel()
+        await self._leave()
+
+    def drain(self) -> None:
+        """Claim no more; finish what can be finished in time, hand over the rest."""
+        self.state = after(self.state, "drain")
+        self.book.touch()
+
+    def hurry(self) -> None:
+        """Hand over at once, without waiting for anything to finish."""
+        self._is_hurried = True
+        self.book.touch()
+
+    def abandon(self) -> None:
+        """Have the engine stop all that this incarnation runs: it is fenced, whatever it would still say."""
+        for run in self.book:
+            self._silence(run)
+            self.book.close(run)
+
+    def engine_ready(self) -> None:
+        """The engine is up."""
+        self.state = after(self.state, "engine_ready")
+        self.book.touch()
+
+    async def engine_died(self) -> None:
+        """Tell what it still said, then give all its jobs back at once: another worker goes on."""
+        if self.state == "ready":
+            self.state = after(self.state, "engine_died")
+        runs = [run for run in self.book if run.ending is None]
+        self._tally.engine_died([run.id for run in runs])
+        while runs:
+            try:
+                await self._flusher.flush()
+                held = [run for run in runs if self.book.find(run.pipe_id)]
+                await self._claims.fail([(run.id, run.claimed.attempt, run.new_tokens) for run in held])
+            except LeaseLost:
+                return  # the loops find out by themselves
+            except Fault:
+                await asyncio.sleep(AFTER_FAULT_S)
+                continue
+            for run in held:
+                self.book.close(run)
+            return
+
+    # --- what the engine says ------------------------------------------------------------------------------------
+
+    def hear(self, replies: list[wire.AnyReply]) -> None:
+        """Take in what the engine said; lines of runs that are no longer held are dropped."""
+        for reply in replies:
+            if isinstance(reply, wire.Stats):
+                self._stats = reply
+            elif not isinstance(reply, (wire.Loading, wire.Ready)) and (run := self.book.find(reply.id)):
+                self._hear_of(run, reply)
+        self.book.tell()
+
+    def _hear_of(self, run: Run, reply: wire.Started | wire.Prefill | wire.Token | wire.Done | wire.Error) -> None:
+        match reply:
+            case wire.Started():
+                self._hear_started(run, reply)
+            case wire.Prefill():
+                run.prefill_left = max(0, reply.total - reply.done)
+            case wire.Token():
+                run.add(translate.token_event(reply))
+            case wire.Done():
+                run.add(translate.done_event(reply, run))
+            case wire.Error():
+                run.add(translate.error_event(reply))
+
+    def _hear_started(self, run: Run, reply: wire.Started) -> None:
+        run.prompt_tokens = reply.prompt_tokens
+        run.prefill_left = reply.prompt_tokens + len(run.past.tokens) - reply.cached_tokens
+        if run.past.prompt_hash is not None and run.past.prompt_hash != reply.prompt_hash:
+            # Another template or tokenizer than the first attempt's: what follows would not fit what was told.
+            self._silence(run)
+            run.add(
+                ErrorEvent(code="stream_diverged", message="The workers of this queue read the prompt differently.")
+            )
+            return
+        run.add(translate.started_event(reply, run, self.worker_id))
+
+    # --- the loops -------------------------------------------------------------------------------------------------
+
+    async def _beat(self) -> None:
+        was_ready = False
+        while True:
+            try:
+                if self.state == "ready" and not was_ready:
+                    await self._register()
+                    was_ready = True
+                elif await self._beats.beat(self._fields()) == "drain" and self.state in {"loading", "ready"}:
+                    self.drain()
+                was_ready = was_ready and self.state == "ready"
+            except LeaseLost:
+                raise
+            except Fault:
+                await asyncio.sleep(AFTER_FAULT_S)
+                continue
+            await asyncio.sleep(BEAT_EVERY_S)
+
+    async def _claim(self) -> None:
+        while True:
+            await self.book.until(self._may_claim)
+            try:
+                got = await self._claims.claim(1, held=len(self.book))
+                if isinstance(got, NothingToClaim):
+                    await self._doorbell.wait(got, DOORBELL_MS)
+                    continue
+                for claimed in got:
+                    await self._begin(claimed)
+            except LeaseLost:
+                raise
+            except Fault:
+                await asyncio.sleep(AFTER_FAULT_S)
+
+    async def _reap(self) -> None:
+        while True:
+            await asyncio.sleep(REAP_EVERY_S * random.uniform(0.8, 1.2))  # noqa: S311 jitter
+            try:
+                reaped = await self._queue.reap()
+            except Fault:
+                continue
+            if reaped and reaped.workers:
+                _log.warning("workers_buried", workers=reaped.workers, jobs_given_back=reaped.given_back)
+
+    async def _mine(self) -> None:
+        while True:
+            await asyncio.sleep(MINE_EVERY_S)
+            try:
+                if back := await self._claims.mine(self.book.entries()):
+                    _log.warning("claims_lost_and_given_back", jobs=back)
+            except Fault:
+                continue
+
+    # --- one job ------------------------------------------------------------------------------------------------
+
+    def _may_claim(self) -> bool:
+        ready = self._engine.ready
+        if self.state != "ready" or ready is None or self._is_resting():
+            return False
+        rate = self._stats.prefill_tokens_per_second if self._stats else 0.0
+        return may_claim(self.book.load(slots=ready.slots, prefill_tokens_per_second=rate))
+
+    def _is_resting(self) -> bool:
+        return self._tally.rests_until_ms() is not None
+
+    async def _begin(self, claimed: Claimed) -> None:
+        pipe_id = f"{claimed.id}/{claimed.attempt}/{next(self._counter)}"
+        run = Run(claimed, pipe_id, prompt_tokens_estimate=len(claimed.body) // translate.BYTES_PER_TOKEN)
+        self.book.open(run)
+        try:
+            await self._send(run)
+        except Refused as refused:
+            run.add(translate.error_event(refused))
+            self.book.tell()
+        except BaseException:
+            self.book.close(run)  # `mine` gives it back
+            raise
+
+    async def _send(self, run: Run) -> None:
+        job = translate.job_of(run.claimed, self._claims.model)
+        run.past = await self._past(run)
+        if self.book.find(run.pipe_id) is None:
+            return  # the engine died meanwhile, and the job was given back with all others
+        run.seed = translate.seed(job, run.claimed, run.past)
+        run.generated = len(run.past.tokens)
+        run.prompt_tokens = run.prefill_left = translate.prompt_tokens_estimate(job)
+        line = translate.generate_line(job, run)
+        _log.info("job_claimed", job=run.id, attempt=run.claimed.attempt, resumed_tokens=run.generated)
+        if not self._engine.send(line):
+            await self._claims.release(run.id, run.claimed.attempt)
+            self.book.close(run)
+
+    async def _past(self, run: Run) -> Past:
+        if run.claimed.seq == 0:
+            return Past()
+        return past_of([decode_event(data) for data in await self._claims.read_events(run.id)])
+
+    def _silence(self, run: Run) -> None:
+        if run.ending is None:
+            self._engine.send(wire.Cancel(id=run.pipe_id))
+
+    def _job_ended(self, run: Run) -> None:
+        self._tally.job_ended(run.generated)
+        _log.info("job_ended", job=run.id, attempt=run.claimed.attempt, ending=run.ending, tokens=run.generated)
+
+    # --- the beginning and the end ------------------------------------------------------------------------------
+
+    async def _register(self) -> None:
+        ready = self._engine.ready
+        while True:
+            try:
+                return await self._beats.register(ready.fingerprint if ready else "", self._fields())
+            except Fault:
+                await asyncio.sleep(AFTER_FAULT_S)
+
+    async def _wind_down(self, drain_s: float) -> None:
+        try:
+            async with asyncio.timeout(drain_s):
+                await self.book.until(lambda: len(self.book) == 0 or self._is_hurried)
+        except TimeoutError:
+            _log.info("drain_limit_reached", jobs=len(self.book))
+        if len(self.book):
+            await self._hand_over()
+        self.state = after(self.state, "empty") if self.state == "draining" else self.state
+
+    async def _hand_over(self) -> None:
+        """Give what still runs to other workers, in mid-stream, with all that was said so far."""
+        try:
+            await self._flusher.flush()
+            for run in self.book:
+                await self._claims.release(run.id, run.claimed.attempt, not_on=self._host)
+                _log.info("job_handed_over", job=run.id, attempt=run.claimed.attempt, tokens=run.generated)
+        except Fault:
+            _log.warning("hand_over_failed", jobs=len(self.book))  # their lease ends, and a reaper gives them back
+        self.abandon()
+
+    async def _leave(self) -> None:
+        try:
+            await self._claims.leave()
+        except Fault:
+            _log.warning("leave_failed")  # the lease ends by itself
+
+    def _fields(self) -> dict[str, str | int | float]:
+        told = Told(
+            model=self._claims.model,
+            host=self._host,
+            state="sick" if self._is_resting() else self.state,
+            busy=len(self.book),
+            listens=self.listens,
+            ready=self._engine.ready,
+            stats=self._stats,
+        )
+        return fields(told, self._tally)

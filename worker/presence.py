@@ -1,0 +1,101 @@
+"""What a worker is called, and what it tells of itself with each beat."""
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import msgspec
+
+from .engine import wire
+from .fitness import EngineDeath, rests_until
+
+State = str  # loading, ready, draining: see worker.lifecycle
+
+_RATE_WINDOW_S = 30.0
+_REMEMBERED_DEATHS = 32
+
+
+def incarnation(host: str) -> str:
+    """A name for one run of an agent, never used again: `<host>.<pid>.<random>`."""
+    return f"{host}.{os.getpid()}.{secrets.token_hex(4)}"
+
+
+def host_name(name: str) -> str:
+    """A machine's name as it may stand in a worker's id."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", name)[:48] or "host"
+
+
+class Tally:
+    """Counts of what an agent has done, and how fast."""
+
+    def __init__(self) -> None:
+        self.jobs_done = 0
+        self.tokens_done = 0
+        self.engine_deaths = 0
+        self._deaths: list[EngineDeath] = []
+        self._ends: list[float] = []
+
+    def job_ended(self, tokens: int, *, now_s: float | None = None) -> None:
+        """Count a job that ended here."""
+        now = time.monotonic() if now_s is None else now_s
+        self.jobs_done += 1
+        self.tokens_done += tokens
+        self._ends = [end for end in self._ends if now - end < _RATE_WINDOW_S] + [now]
+
+    def engine_died(self, jobs: Sequence[str]) -> None:
+        """Count an engine's death under these jobs."""
+        self.engine_deaths += 1
+        self._deaths = [*self._deaths, EngineDeath(_now_ms(), frozenset(jobs))][-_REMEMBERED_DEATHS:]
+
+    def rests_until_ms(self) -> int | None:
+        """Until when, on the monotonic clock, this machine is out of service; None when it is fit."""
+        return rests_until(self._deaths, _now_ms())
+
+    def jobs_per_second(self, *, now_s: float | None = None) -> float:
+        """The rate of the last half minute."""
+        now = time.monotonic() if now_s is None else now_s
+        recent = [end for end in self._ends if now - end < _RATE_WINDOW_S]
+        return len(recent) / max(1.0, now - recent[0]) if recent else 0.0
+
+
+class Told(msgspec.Struct, frozen=True):
+    """The inputs of a beat."""
+
+    model: str
+    host: str
+    state: State
+    busy: int
+    listens: bool  # to its control channel, so that its silence there says something
+    ready: wire.Ready | None
+    stats: wire.Stats | None
+
+
+def fields(told: Told, tally: Tally) -> dict[str, str | int | float]:
+    """A worker's hash in Redis; the words are those of `shared.survey.WorkerView`."""
+    ready, stats = told.ready, told.stats
+    return {
+        "model": told.model,
+        "host": told.host,
+        "state": told.state,
+        "busy": told.busy,
+        "listens": int(told.listens),
+        "slots": ready.slots if ready else 0,
+        "device": ready.device if ready else "",
+        "note": ready.note if ready else "",
+        "engine": ready.model if ready else "",
+        "version": version("mlx-pool"),
+        "tokens_per_second": round(stats.tokens_per_second, 1) if stats else 0.0,
+        "memory_bytes": stats.memory_bytes if stats else 0,
+        "kv_bytes": stats.kv_bytes if stats else 0,
+        "jobs_per_second": round(tally.jobs_per_second(), 3),
+        "jobs_done": tally.jobs_done,
+        "tokens_done": tally.tokens_done,
+        "engine_deaths": tally.engine_deaths,
+    }
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

@@ -1,0 +1,27 @@
+"""What a worker can be told: flags, environment, defaults."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from shared.config import Option
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """One machine's share of the pool: takes jobs of one model from Redis and generates."""
+
+    redis: Annotated[
+        str, Option("where Redis is, redis://:PASSWORD@HOST:PORT", env="MLX_POOL_REDIS_URL", is_secret=True)
+    ] = "redis://127.0.0.1:6379"
+    model: Annotated[str, Option("a catalogue name, a folder, or a Hugging Face id")] = ""
+    engine: Annotated[Literal["mlx", "scripted"], Option("scripted: no model, made-up text, for trying out")] = "mlx"
+    slots: Annotated[int, Meta(ge=1, le=256), Option("jobs at once; past about eight on a Mac add a Mac")] = 16
+    context_tokens: Annotated[int, Meta(ge=0), Option("longest prompt + answer; 0: what the model can")] = 0
+    queue: Annotated[str, Option("the queue's name, when it is not the model's")] = ""
+    drain_s: Annotated[
+        float, Meta(ge=0, le=3_600), Option("how long running jobs may finish before they are handed over")
+    ] = 30.0
+    name: Annotated[str, Option("this machine's name in the pool; default: its host name")] = ""
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Option("how much is logged")] = "info"
+    engine_args: Annotated[str, Option("more flags for the engine")] = ""
