@@ -44,13 +44,14 @@ async def _run(settings: Settings) -> None:
         # The first drains; the second hands over at once; the third does not wait for Redis either.
         nonlocal signals
         signals += 1
-        structlog.get_logger().info("draining", signals=signals)
         if signals == 1:
             agent.drain()
         elif signals == 2:
             agent.hurry()
         else:
             work.cancel()
+        # Last, since stderr may be gone with whoever read it.
+        structlog.get_logger().info("draining", signals=signals)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)

@@ -153,6 +153,9 @@ class Service:
 
     def _hear(self, replies: list[wire.AnyReply]) -> None:
         self._progress = self._progress.after(replies, _now_ms())
+        for reply in replies:
+            if isinstance(reply, wire.Loading):
+                _log.info("engine_loading", message=reply.message, progress=reply.progress)
         if self._incarnation is not None:
             self._incarnation.hear(replies)
 

@@ -1,0 +1,43 @@
+# A fresh machine needs git, make and Python >= 3.11; everything else is fetched here. Works with GNU make 3.81 (macOS).
+#
+#   make up ARGS="--workers 2"    the pool, until Ctrl-C
+#   make test                     the everyday tests, nothing to start first
+#   make lint                     linters and types
+#   make long                     the tests that take longer
+#   make wheel                    the wheel that installs without a checkout
+
+PYTHON ?= python3
+UV_ON_PATH := $(shell command -v uv 2>/dev/null)
+UV := $(if $(UV_ON_PATH),$(UV_ON_PATH),.tools/uv/bin/uv)
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help up test long lint wheel
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+up: $(UV)
+	@$(UV) run mlx-pool up $(ARGS)
+
+test: $(UV)
+	@$(UV) run pytest -m "not long" $(ARGS)
+
+long: $(UV)
+	@$(UV) run pytest -m long $(ARGS)
+
+lint: $(UV)
+	@$(UV) run ruff check
+	@$(UV) run ruff format --check
+	@$(UV) run pyright
+
+wheel: $(UV)
+	@$(UV) build --wheel
+
+# Only where no uv is on the PATH: one pip call into a folder of the checkout, which changes nothing outside of it.
+.tools/uv/bin/uv:
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { \
+	  echo "make: $(PYTHON) has no pip: install it (Debian, Ubuntu: sudo apt install python3-pip), or install uv" >&2; exit 2; }
+	@echo "fetching uv into .tools/uv"
+	@rm -rf .tools/uv
+	@PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-input --target .tools/uv 'uv>=0.13,<0.14'

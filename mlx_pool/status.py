@@ -1,0 +1,86 @@
+"""The command `mlx-pool status`: what waits, what runs, who works, as the queue itself tells it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from shared.connection import connect
+from shared.pool import Pool
+from shared.survey import Survey
+
+from .arguments import call
+from .table import table
+from .where import redis_url
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command."""
+    return call(status, argv, name="status")
+
+
+def status(
+    *,
+    redis: Annotated[str | None, Parameter(help="The queue's address. [default: that of this machine's `up`]")] = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="", help="JSON, for programs.")] = False,
+    url: Annotated[bool, Parameter(negative="", help="Only print the queue's address, with its password.")] = False,
+) -> int:
+    """Show workers, slots and queues."""
+    address = redis_url(redis, os.environ)
+    if url:
+        sys.stdout.write(f"{address}\n")
+        return 0
+    surveys = asyncio.run(_surveys(address))
+    sys.stdout.write(as_lines(surveys) if not as_json else msgspec.json.encode({"queues": surveys}).decode() + "\n")
+    return 0
+
+
+async def _surveys(url: str) -> list[Survey]:
+    client = connect(url, name="status")
+    try:
+        pool = Pool(client)
+        return [await pool.queue(model).survey() for model in sorted(await pool.models())]
+    finally:
+        await client.aclose()
+
+
+def as_lines(surveys: Sequence[Survey]) -> str:
+    """Draw the queues and their workers for a person."""
+    if not surveys:
+        return "no worker has served a model here yet\n"
+    queues = [
+        [
+            survey.model,
+            str(survey.waiting_total),
+            str(survey.running),
+            str(sum(worker.slots for worker in survey.ready_workers)),
+            str(survey.free_slots),
+            _seconds(survey.oldest_wait_ms),
+        ]
+        for survey in surveys
+    ]
+    workers = [
+        [
+            worker.id,
+            survey.model,
+            worker.state,
+            f"{worker.busy}/{worker.slots}",
+            f"{worker.tokens_per_second:.0f}",
+            f"{worker.memory_bytes / 2**20:.0f} MB" if worker.memory_bytes else "-",
+            worker.note,
+        ]
+        for survey in surveys
+        for worker in survey.live_workers
+    ]
+    drawn = table(("MODEL", "WAITING", "RUNNING", "SLOTS", "FREE", "OLDEST WAIT"), queues)
+    if not workers:
+        return f"{drawn}\n\nno worker is alive\n"
+    return f"{drawn}\n\n{table(('WORKER', 'MODEL', 'STATE', 'BUSY', 'TOKENS/S', 'MEMORY', 'NOTE'), workers)}\n"
+
+
+def _seconds(ms: int) -> str:
+    return f"{ms / 1_000:.1f} s" if ms else "-"

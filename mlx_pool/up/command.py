@@ -1,0 +1,87 @@
+"""The command `mlx-pool up`: its flags, what it checks before anything starts, and the lock around it all."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from mlx_pool.arguments import call
+from mlx_pool.data_folder import DataFolder, data_folder
+from mlx_pool.failure import Unusable
+from mlx_pool.part import Engine, require
+
+from .address import check_free
+from .bring_up import bring_up_and_wait
+from .lock import Held, hold
+from .plan import Flags, check_flags
+from .screen import Screen, choose_screen
+from .setting import settle
+from .state import end_leftovers, read_state
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command."""
+    return call(up, argv, name="up")
+
+
+def up(
+    *,
+    workers: Annotated[int, Parameter(help="How many workers; 0 when they all join from elsewhere.")] = 1,
+    model: Annotated[
+        str | None, Parameter(help="A name, a folder or a Hugging Face id. [default: smollm2-135m]")
+    ] = None,
+    engine: Annotated[Engine, Parameter(help="What generates: mlx, or scripted, which needs no model.")] = "mlx",
+    slots: Annotated[int | None, Parameter(help="Jobs at once in each worker.")] = None,
+    host: Annotated[
+        str, Parameter(help="Where gateway and queue listen; off loopback both ask for made secrets.")
+    ] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="The gateway's port.")] = 8081,
+    redis: Annotated[
+        str | None, Parameter(help="redis://:PASSWORD@HOST:PORT of a queue that runs, instead of the embedded one.")
+    ] = None,
+    data: Annotated[Path | None, Parameter(help="Where the queue's data, secrets and logs are kept.")] = None,
+) -> int:
+    """Start everything on this machine: an embedded queue, the gateway and workers.
+
+    Ctrl-C drains and stops all of it; a second one stops at once. Waiting jobs are there again at the next start.
+    """
+    queue = redis or os.environ.get("MLX_POOL_REDIS_URL")
+    flags = Flags(workers=workers, model=model, engine=engine, slots=slots, host=host, port=port, redis=queue)
+    check_flags(flags)
+    require("gateway")
+    if workers and engine == "mlx":
+        require("mlx")
+    folder = data_folder(data, os.environ)
+    folder.create()
+    return _hold_and_run(flags, folder, choose_screen())
+
+
+def _hold_and_run(flags: Flags, folder: DataFolder, screen: Screen) -> int:
+    try:
+        with hold(folder.lock, "up"):
+            return _run(flags, folder, screen)
+    except Held as held:
+        if held.role != "guardian":
+            raise Unusable(_already_runs(folder)) from held
+    screen.say("what a killed run left is still ending; waiting for it")
+    with hold(folder.lock, "up", wait=True):
+        return _run(flags, folder, screen)
+
+
+def _run(flags: Flags, folder: DataFolder, screen: Screen) -> int:
+    if ended := end_leftovers(folder.state):
+        screen.say(f"ended what an earlier run left: {', '.join(ended)}")
+    check_free(flags.host, flags.port, "--port")
+    # Ctrl-Z would stop this process alone, and the parts would block once their log pipes are full.
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    return asyncio.run(bring_up_and_wait(settle(flags, folder, os.environ), screen))
+
+
+def _already_runs(folder: DataFolder) -> str:
+    state = read_state(folder.state)
+    where = f" at {state.http_url}" if state else ""
+    return f"A pool already runs on {folder.path}{where}: stop it first, or give another folder with --data DIR."

@@ -1,0 +1,123 @@
+"""From flags to the processes to run and the lines to print: plain functions on values."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from mlx_pool.failure import Unusable
+from mlx_pool.part import Engine, part_argv
+
+from .address import in_url, is_loopback, local_host, outside_host
+from .part import Part
+
+DEFAULT_MODEL = "smollm2-135m"
+SCRIPTED_MODEL = "scripted"
+_GREETING = '{"prompt":"안녕하세요","max_tokens":512,"temperature":0.7}'
+
+
+class Flags(msgspec.Struct, frozen=True, kw_only=True):
+    """What the person asked for."""
+
+    workers: int = 1
+    model: str | None = None
+    engine: Engine = "mlx"
+    slots: int | None = None
+    host: str = "127.0.0.1"
+    port: int = 8081
+    redis: str | None = None  # None: an embedded broker
+
+    @property
+    def is_open(self) -> bool:
+        """Whether other machines can reach the gateway, and the embedded broker with it."""
+        return not is_loopback(self.host)
+
+    @property
+    def http_url(self) -> str:
+        """Where this machine reaches the gateway."""
+        return f"http://{in_url(local_host(self.host))}:{self.port}"
+
+
+def check_flags(flags: Flags) -> None:
+    """Raise `Unusable` for a number that can't be meant."""
+    for flag, value, least, most in (
+        ("--workers", flags.workers, 0, 64),
+        ("--port", flags.port, 1, 65_535),
+        ("--slots", flags.slots, 1, 1_024),
+    ):
+        if value is not None and not least <= value <= most:
+            raise Unusable(f"{flag} {value}: expected {least} to {most}.")
+
+
+def chosen_model(flags: Flags, env: Mapping[str, str]) -> str:
+    """Choose the model: the one asked for, else the one in MLX_MODEL_PATH, else the default of the engine."""
+    if flags.engine == "scripted":
+        return flags.model or SCRIPTED_MODEL
+    return flags.model or env.get("MLX_MODEL_PATH") or DEFAULT_MODEL
+
+
+def queue_name(model: str) -> str:
+    """Give the name under which a model is asked for: a folder's own name, else the name or id as it is."""
+    looks_like_path = model.startswith((".", "/", "~")) or Path(model).is_dir()
+    return Path(os.path.normpath(model)).name if looks_like_path else model
+
+
+def broker_url(host: str, port: int, password: str) -> str:
+    """Write the embedded broker's address."""
+    return f"redis://:{password}@{in_url(host)}:{port}/0"
+
+
+def broker_hosts(host: str) -> tuple[str, ...]:
+    """Give the addresses that the embedded broker listens on: loopback always, for this machine's own parts."""
+    if is_loopback(host):
+        return ("127.0.0.1",)
+    if host in ("0.0.0.0", "::"):  # noqa: S104 -- asked for by the person, and behind a password
+        return (host,) if host != "::" else ("*", "-::*")
+    return ("127.0.0.1", host)
+
+
+def guardian_part(folder: Path, up_pid: int, env: Mapping[str, str]) -> Part:
+    """Describe the process that cleans up after a killed `up`."""
+    argv = part_argv("mlx_pool.up.guardian", [str(folder), str(up_pid)])
+    return Part(name="guardian", stage="guardian", argv=argv, env=dict(env), holds_stdin=True)
+
+
+def gateway_part(flags: Flags, redis_url: str, model: str, key_file: Path | None, env: Mapping[str, str]) -> Part:
+    """Describe the gateway's process."""
+    argv = ["--host", flags.host, "--port", str(flags.port), "--default-model", queue_name(model)]
+    if key_file is not None:
+        argv += ["--api-key-file", str(key_file)]
+    return Part(name="gateway", stage="gateway", argv=part_argv("gateway", argv), env=_with_queue(env, redis_url))
+
+
+def worker_parts(flags: Flags, redis_url: str, model: str, env: Mapping[str, str]) -> list[Part]:
+    """Describe the workers' processes."""
+    argv = ["--model", model, "--engine", flags.engine]
+    if flags.slots is not None:
+        argv += ["--slots", str(flags.slots)]
+    names = ["worker"] if flags.workers == 1 else [f"worker {number}" for number in range(1, flags.workers + 1)]
+    return [
+        Part(name=name, stage="worker", argv=part_argv("worker", argv), env=_with_queue(env, redis_url))
+        for name in names
+    ]
+
+
+def curl_line(flags: Flags, key_file: Path | None) -> str:
+    """Write the line that asks the pool something. The key is read from its file: it does not belong on the screen."""
+    key = "" if key_file is None else f' -H "Authorization: Bearer $(cat {key_file})"'
+    return f"curl -N {flags.http_url}/chat{key} -H 'Content-Type: application/json' -d '{_GREETING}'"
+
+
+def join_line(flags: Flags, redis_url: str, model: str) -> str:
+    """Write the line by which another machine joins. `redis_url` is the local one, with the password."""
+    credentials, _, place = redis_url.rpartition("@")
+    port = place.rpartition(":")[2]
+    return (
+        f"mlx-pool worker --redis {credentials}@{in_url(outside_host(flags.host))}:{port} --model {queue_name(model)}"
+    )
+
+
+def _with_queue(env: Mapping[str, str], redis_url: str) -> dict[str, str]:
+    # In the environment and not among the arguments, which every user of the machine can read.
+    return {**env, "MLX_POOL_REDIS_URL": redis_url}

@@ -1,0 +1,86 @@
+"""What one `up` is made of, settled before anything starts: model, queue, secrets, and the files they lie in."""
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from mlx_pool.data_folder import DataFolder
+
+from .address import pick_port
+from .broker import broker_binary, broker_config, write_private
+from .plan import Flags, broker_hosts, broker_url, chosen_model
+from .secret import kept_secret
+
+
+class EmbeddedBroker(msgspec.Struct, frozen=True):
+    """The broker that `up` brings along."""
+
+    binary: str
+    config: Path
+    port: int
+    url: str
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the rest of `up` only reads."""
+
+    flags: Flags
+    folder: DataFolder
+    env: dict[str, str]
+    model: str
+    redis_url: str
+    broker: EmbeddedBroker | None  # None: the queue is somebody else's
+    key_file: Path | None  # None: no API key is asked for, on loopback only
+
+    @property
+    def api_key(self) -> str | None:
+        """The key that the gateway asks for."""
+        return None if self.key_file is None else kept_secret(self.key_file)
+
+
+def settle(flags: Flags, folder: DataFolder, env: Mapping[str, str]) -> Setting:
+    """Settle it: makes the secrets and the broker's configuration file, opens and starts nothing.
+
+    Raises:
+        Unusable: there is no broker's program.
+
+    """
+    broker = None if flags.redis else _embedded_broker(flags, folder)
+    return Setting(
+        flags=flags,
+        folder=folder,
+        env=dict(env),
+        model=chosen_model(flags, env),
+        redis_url=broker.url if broker else flags.redis or "",
+        broker=broker,
+        key_file=_api_key_file(folder) if flags.is_open else None,
+    )
+
+
+def _embedded_broker(flags: Flags, folder: DataFolder) -> EmbeddedBroker:
+    binary = broker_binary()
+    port = _kept_port(folder.broker / "port", flags.host)
+    password = kept_secret(folder.secrets / "broker-password")
+    config = folder.broker / "valkey.conf"
+    write_private(
+        config, broker_config(port=port, hosts=broker_hosts(flags.host), password=password, folder=folder.broker)
+    )
+    return EmbeddedBroker(binary, config, port, broker_url("127.0.0.1", port, password))
+
+
+def _kept_port(path: Path, host: str) -> int:
+    # The port of the last run where it is still free: machines that joined find the queue again after a restart.
+    last: int | None = None
+    with contextlib.suppress(OSError, ValueError):
+        last = int(path.read_text())
+    port = pick_port(host, last)
+    path.write_text(f"{port}\n")
+    return port
+
+
+def _api_key_file(folder: DataFolder) -> Path:
+    path = folder.secrets / "api-key"
+    kept_secret(path)
+    return path

@@ -1,0 +1,74 @@
+"""Parts that are ordinary programs of the system: what is tested here is how processes are kept, not what they do."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from mlx_pool.up.crew import Crew
+from mlx_pool.up.notice import Notice
+from mlx_pool.up.part import Part, Stage
+from mlx_pool.up.state import State, StateFile
+
+
+class Recorder:
+    """A screen that remembers."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.shown: list[tuple[str, Notice]] = []
+
+    def say(self, text: str) -> None:
+        """Keep a line."""
+        self.said.append(text)
+
+    def show(self, part: str, notice: Notice) -> None:
+        """Keep what a part tells."""
+        self.shown.append((part, notice))
+
+    def settle(self) -> None:
+        """Nothing moves here."""
+
+
+class Yard:
+    """A crew at work in a folder, with its screen."""
+
+    def __init__(self, crew: Crew, screen: Recorder, folder: Path) -> None:
+        self.crew = crew
+        self.screen = screen
+        self.state = folder / "up.json"
+        self.notes = folder / "notes"
+
+    def noted(self) -> list[str]:
+        """What parts have noted so far, one word a line."""
+        return self.notes.read_text().split() if self.notes.exists() else []
+
+    def part(self, script: str, *, name: str = "worker", stage: Stage = "worker", holds_stdin: bool = False) -> Part:
+        """Make a part of a shell script, in which $NOTES is the file to note things in."""
+        env = {"PATH": "/usr/bin:/bin", "NOTES": str(self.notes)}
+        return Part(name=name, stage=stage, argv=("/bin/sh", "-c", script), env=env, holds_stdin=holds_stdin)
+
+
+Yards = Callable[[], AbstractAsyncContextManager[Yard]]
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Yards:
+    """Give what makes crews, each for one `async with` block; leaving it ends all of its parts."""
+
+    @asynccontextmanager
+    async def make() -> AsyncGenerator[Yard]:
+        screen = Recorder()
+        state = StateFile(tmp_path / "up.json", State("http://127.0.0.1:1", "redis://127.0.0.1:1"))
+        async with asyncio.TaskGroup() as tasks:
+            crew = Crew(tasks, state, tmp_path, screen)
+            try:
+                yield Yard(crew, screen, tmp_path)
+            finally:
+                crew.stop_or_kill()
+                crew.stop_or_kill()
+                await crew.stop()
+
+    return make

@@ -1,0 +1,58 @@
+import subprocess
+import sys
+import time
+
+from mlx_pool.commands import COMMANDS, help_page
+
+
+def mlx_pool(*argv: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-P", "-m", "mlx_pool", *argv], capture_output=True, text=True, check=False)
+
+
+def test_help_fits_a_screen_and_names_every_command() -> None:
+    """Who types `mlx-pool --help` sees all of it at once, on the smallest usual terminal's height."""
+    lines = help_page().splitlines()
+
+    assert len(lines) <= 24
+    assert max(len(line) for line in lines) <= 120
+    assert all(any(line.startswith(f"  {command.name} ") for line in lines) for command in COMMANDS)
+
+
+def test_help_takes_no_longer_than_200_ms() -> None:
+    """Help is there at once: nothing heavy is imported for it. The best of five, as the machine has other work."""
+    took: list[float] = []
+
+    for _ in range(5):
+        began = time.perf_counter()
+        assert mlx_pool("--help").returncode == 0
+        took.append(time.perf_counter() - began)
+
+    assert min(took) <= 0.2
+
+
+def test_an_unknown_command_is_one_line_and_exit_code_2() -> None:
+    """A mistyped command is told in one line that says where to look."""
+    ended = mlx_pool("upp")
+
+    assert ended.returncode == 2
+    assert ended.stderr == "mlx-pool: There is no command `upp`; `mlx-pool --help` lists them.\n"
+
+
+def test_a_wrong_flag_is_one_line_and_exit_code_2() -> None:
+    """A flag that does not fit is told in one line, without a stack trace."""
+    ended = mlx_pool("up", "--workers", "many")
+
+    assert ended.returncode == 2
+    assert "--workers" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_every_command_tells_its_own_flags() -> None:
+    """`--help` behind a command of this room shows that command's flags and does nothing."""
+    for command in COMMANDS:
+        if command.runs is None:
+            continue
+        ended = mlx_pool(command.name, "--help")
+
+        assert ended.returncode == 0
+        assert f"Usage: mlx-pool {command.name}" in ended.stdout

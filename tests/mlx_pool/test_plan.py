@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import pytest
+
+from mlx_pool.failure import Unusable
+from mlx_pool.up.part import Part, stop_order
+from mlx_pool.up.plan import (
+    Flags,
+    broker_hosts,
+    check_flags,
+    chosen_model,
+    curl_line,
+    gateway_part,
+    join_line,
+    queue_name,
+    worker_parts,
+)
+
+URL = "redis://:pass@127.0.0.1:7000/0"
+
+
+def words(part: Part) -> str:
+    return " ".join(part.argv)
+
+
+def test_the_model_is_the_one_asked_for_then_the_environments_then_the_default() -> None:
+    """The flag wins over MLX_MODEL_PATH, which wins over the default."""
+    env = {"MLX_MODEL_PATH": "./models/deepseek-moe"}
+
+    assert chosen_model(Flags(model="qwen"), env) == "qwen"
+    assert chosen_model(Flags(), env) == "./models/deepseek-moe"
+    assert chosen_model(Flags(), {}) == "smollm2-135m"
+
+
+def test_the_scripted_engine_serves_a_queue_of_its_own() -> None:
+    """Made-up tokens never land in the queue of a real model, whatever the environment says."""
+    assert chosen_model(Flags(engine="scripted"), {"MLX_MODEL_PATH": "./models/x"}) == "scripted"
+
+
+def test_a_folder_is_asked_for_by_its_own_name(tmp_path: Path) -> None:
+    """A queue's name is the catalogue name, the id, or the folder's last name, however the folder was written."""
+    (tmp_path / "tiny").mkdir()
+
+    assert queue_name("./models/tiny/") == "tiny"
+    assert queue_name(str(tmp_path / "tiny")) == "tiny"
+    assert queue_name("mlx-community/Qwen3-4B-4bit") == "mlx-community/Qwen3-4B-4bit"
+
+
+def test_the_password_stands_on_no_command_line() -> None:
+    """Every user of a machine can read command lines; secrets travel in the environment and in files."""
+    parts = [gateway_part(Flags(), URL, "m", None, {}), *worker_parts(Flags(workers=2), URL, "m", {})]
+
+    assert all("pass" not in words(part) for part in parts)
+    assert all(part.env["MLX_POOL_REDIS_URL"] == URL for part in parts)
+
+
+def test_workers_are_told_apart_by_number() -> None:
+    """With several workers each line on the screen says which one speaks."""
+    assert [part.name for part in worker_parts(Flags(workers=2), URL, "m", {})] == ["worker 1", "worker 2"]
+    assert [part.name for part in worker_parts(Flags(), URL, "m", {})] == ["worker"]
+
+
+def test_on_loopback_the_queue_is_for_this_machine_alone() -> None:
+    """Without `--host` nobody outside reaches the broker."""
+    assert broker_hosts("127.0.0.1") == broker_hosts("localhost") == ("127.0.0.1",)
+    assert broker_hosts("192.0.2.7") == ("127.0.0.1", "192.0.2.7")
+
+
+def test_off_loopback_the_lines_to_copy_carry_address_and_secrets() -> None:
+    """The joining line works as it stands; the API key is read from its file, not shown."""
+    flags = Flags(host="192.0.2.7")
+
+    assert join_line(flags, URL, "m") == "mlx-pool worker --redis redis://:pass@192.0.2.7:7000/0 --model m"
+    assert curl_line(flags, Path("/d/api-key")).startswith(
+        'curl -N http://192.0.2.7:8081/chat -H "Authorization: Bearer $(cat /d/api-key)" '
+    )
+
+
+@pytest.mark.parametrize("flags", [Flags(workers=-1), Flags(port=0), Flags(port=70_000), Flags(slots=0)])
+def test_a_number_that_cannot_be_meant_is_refused(flags: Flags) -> None:
+    """A number out of range is told with the range."""
+    with pytest.raises(Unusable, match="expected"):
+        check_flags(flags)
+
+
+def test_workers_stop_first_and_the_queue_after_the_gateway() -> None:
+    """A worker gives its jobs back while the queue still stands, whatever the order of starting was."""
+    assert stop_order(["guardian", "broker", "worker", "gateway", "worker"]) == [
+        "worker",
+        "gateway",
+        "broker",
+        "guardian",
+    ]
