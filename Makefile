@@ -5,6 +5,7 @@
 #   make lint                     linters and types
 #   make long                     the tests that take longer
 #   make wheel                    the wheel that installs without a checkout
+#   make lock                     the hash-pinned requirements of the images, from what is resolved now
 
 PYTHON ?= python3
 UV_ON_PATH := $(shell command -v uv 2>/dev/null)
@@ -12,7 +13,7 @@ UV := $(if $(UV_ON_PATH),$(UV_ON_PATH),.tools/uv/bin/uv)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test long lint wheel
+.PHONY: help up test long lint wheel lock
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -30,9 +31,15 @@ lint: $(UV)
 	@$(UV) run ruff check
 	@$(UV) run ruff format --check
 	@$(UV) run pyright
+	@$(UV) tool run --quiet check-jsonschema==0.39.0 --quiet --builtin-schema vendor.compose-spec compose.yaml
 
 wheel: $(UV)
 	@$(UV) build --wheel
+
+EXPORT = $(UV) export --quiet --no-header --no-emit-project --no-default-groups
+lock: $(UV)
+	@$(EXPORT) --extra gateway --output-file gateway/requirements.lock >/dev/null
+	@$(EXPORT) --extra worker --output-file worker/requirements.lock >/dev/null
 
 # Only where no uv is on the PATH: one pip call into a folder of the checkout, which changes nothing outside of it.
 .tools/uv/bin/uv:

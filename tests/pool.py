@@ -70,7 +70,9 @@ class Pool:
     def _start(self, module: str, *flags: str) -> subprocess.Popen[bytes]:
         with (self._logs / f"{module}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", module, "--redis", self.broker, *flags], stderr=log, env=os.environ | {"NO_COLOR": "1"}
+                [sys.executable, "-m", module, "--redis", self.broker, *flags],
+                stderr=log,
+                env=os.environ | {"NO_COLOR": "1"},
             )
 
 
@@ -79,7 +81,7 @@ StartPool = Callable[..., AbstractAsyncContextManager[Pool]]
 
 @pytest.fixture
 def start_pool(broker: str, free_port: FreePort, tmp_path: Path) -> StartPool:
-    """`async with start_pool(workers=2) as pool`."""
+    """Give what starts a pool, for one `async with` block."""
 
     @contextlib.asynccontextmanager
     async def start(*, workers: int = 1, slots: int = 4, step_ms: float = 5) -> AsyncGenerator[Pool]:

@@ -62,7 +62,7 @@ async def test_two_workers_share_the_work(start_pool: StartPool) -> None:
 
 
 async def test_a_worker_killed_under_many_streams_leaves_every_one_whole(start_pool: StartPool) -> None:
-    """kill -9 of one of two workers in mid-stream: twelve clients read what they would have read undisturbed."""
+    """After kill -9 of one of two workers in mid-stream: twelve clients read what they would have read undisturbed."""
     async with start_pool(workers=2, slots=8, step_ms=10) as pool:
         asks = [
             asyncio.create_task(pool.http.post("/chat", json={"prompt": f"story {n}", "max_tokens": 150}))
