@@ -55,7 +55,7 @@ class Started(Event, frozen=True, kw_only=True, omit_defaults=True, tag="started
 
 
 class Token(Event, frozen=True, kw_only=True, omit_defaults=True, tag="token"):
-    """Text, and the generated ids it stands for. Each id stands in exactly one event, also while its text is held back."""
+    """Text, and the ids it stands for: each id stands in exactly one event, also while its text is held back."""
 
     content: str = ""
     reasoning: str = ""

@@ -1,6 +1,7 @@
 """All queues of one Redis: which models there are, and which queue an id belongs to."""
 
 from .connection import Broker
+from .identity import is_run_of
 from .job import queue_tag
 from .keys import MODELS
 from .queue import Queue
@@ -33,3 +34,16 @@ class Pool:
             if (await self.queue(model).peek([job_id]))[0]:
                 return self.queue(model)
         return None
+
+    async def bury(self, host: str, pid: int) -> int:
+        """Tell all queues that this worker process is gone, by who saw it end; returns how many jobs went back.
+
+        Nobody has to wait for its lease then.
+        """
+        given_back = 0
+        for model in await self.models():
+            queue = self.queue(model)
+            for worker in (await queue.survey()).workers:
+                if is_run_of(worker.id, host, pid) and (reaped := await queue.reap(gone=worker.id)):
+                    given_back += reaped.given_back
+        return given_back

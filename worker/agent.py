@@ -10,11 +10,11 @@ import structlog
 from shared.channel import Listener
 from shared.connection import Broker, check_broker, connect
 from shared.errors import Fault
+from shared.identity import host_name
 from shared.limits import Limits, write_limits
 
 from .awake import awake_command, kept_awake
 from .incarnation import DOORBELL_MS
-from .presence import host_name
 from .service import Connections, Service
 from .settings import Settings
 from .weights import Found, fetch

@@ -1,8 +1,5 @@
-"""What a worker is called, and what it tells of itself with each beat."""
+"""What a worker tells of itself with each beat."""
 
-import os
-import re
-import secrets
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -16,16 +13,6 @@ State = str  # loading, ready, draining: see worker.lifecycle
 
 _RATE_WINDOW_S = 30.0
 _REMEMBERED_DEATHS = 32
-
-
-def incarnation(host: str) -> str:
-    """A name for one run of an agent, never used again: `<host>.<pid>.<random>`."""
-    return f"{host}.{os.getpid()}.{secrets.token_hex(4)}"
-
-
-def host_name(name: str) -> str:
-    """A machine's name as it may stand in a worker's id."""
-    return re.sub(r"[^A-Za-z0-9_-]", "-", name)[:48] or "host"
 
 
 class Tally:

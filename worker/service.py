@@ -5,6 +5,7 @@ finds its lease taken, drops what it ran, and goes on under a new name with the 
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 
@@ -15,13 +16,14 @@ from shared.channel import Listener
 from shared.claims import Claims, Doorbell, LeaseLost
 from shared.connection import Broker
 from shared.errors import Fault, Refused
+from shared.identity import incarnation
 from shared.keys import Keys
 from shared.queue import Queue
 
 from . import watchdog
 from .engine import wire
 from .incarnation import Incarnation
-from .presence import Tally, incarnation
+from .presence import Tally
 from .supervisor import Death, Supervisor
 
 ENGINE_STOP_S = 3.0
@@ -101,7 +103,7 @@ class Service:
                 self._incarnation.abandon()
 
     async def _serve_once(self) -> None:
-        worker_id = incarnation(self._host)
+        worker_id = incarnation(self._host, os.getpid())
         structlog.contextvars.bind_contextvars(worker=worker_id)
         links, keys = self._connections, Keys(self.model)
         self._incarnation = Incarnation(

@@ -4,13 +4,17 @@ import asyncio
 import math
 import os
 import signal
+import socket
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 
 from mlx_pool.failure import CommandError, Failed, Unusable
 from shared.connection import check_broker, connect
 from shared.errors import Fault, PoolError
+from shared.identity import host_name
+from shared.pool import Pool
 
 from . import health
 from .address import local_host
@@ -39,7 +43,7 @@ async def bring_up_and_wait(setting: Setting, screen: Screen) -> int:
     key_file = None if setting.key_file is None else str(setting.key_file)
     state = StateFile(folder.state, State(setting.flags.http_url, setting.redis_url, key_file))
     async with asyncio.TaskGroup() as tasks:
-        crew = Crew(tasks, state, folder.logs, screen)
+        crew = Crew(tasks, state, folder.logs, screen, partial(_bury, setting.redis_url))
         with _signals_to(crew, screen):
             start = tasks.create_task(_start(crew, setting, screen))
             ending = await crew.ended()
@@ -129,6 +133,17 @@ async def _ask_broker(redis_url: str, screen: Screen) -> None:
         raise
     except PoolError as error:
         raise Unusable(error.message) from error
+    finally:
+        await client.aclose()
+
+
+async def _bury(redis_url: str, pid: int) -> None:
+    """Tell the queue that a worker of ours is gone: what it ran goes on elsewhere at once."""
+    client = connect(redis_url, name="up")
+    try:
+        await Pool(client).bury(host_name(socket.gethostname()), pid)
+    except Fault:
+        return  # its lease ends by itself
     finally:
         await client.aclose()
 

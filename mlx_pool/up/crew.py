@@ -4,6 +4,7 @@ Whatever ends it (Ctrl-C, a part that gave up, a broker that can't be used) beco
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import msgspec
@@ -25,11 +26,19 @@ class Ending(msgspec.Struct, frozen=True):
 class Crew:
     """Owns every part; lives within one task group."""
 
-    def __init__(self, tasks: asyncio.TaskGroup, state: StateFile, logs: Path, screen: Screen) -> None:
+    def __init__(
+        self,
+        tasks: asyncio.TaskGroup,
+        state: StateFile,
+        logs: Path,
+        screen: Screen,
+        report: Callable[[int], Coroutine[None, None, None]],
+    ) -> None:
         self._tasks = tasks
         self._state = state
         self._logs = logs
         self._screen = screen
+        self._report = report  # tells the queue at once that a worker of this pid is gone
         self._kept: list[KeptPart] = []
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._was_killed = False
@@ -41,7 +50,7 @@ class Crew:
 
     def start(self, part: Part) -> KeptPart:
         """Start a part, which from now on is kept alive."""
-        kept = KeptPart(part, self._logs, self._state, self._screen.show)
+        kept = KeptPart(part, self._logs, self._state, self._screen.show, self._on_death)
         self._kept.append(kept)
         self._tasks.create_task(self._keep(kept))
         return kept
@@ -69,6 +78,10 @@ class Crew:
         for stage in stop_order(kept.part.stage for kept in self._kept):
             await asyncio.gather(*(kept.stop() for kept in self._kept if kept.part.stage == stage))
         return not self._was_killed
+
+    def _on_death(self, part: Part, pid: int) -> None:
+        if part.stage == "worker":
+            self._tasks.create_task(self._report(pid))
 
     async def _keep(self, kept: KeptPart) -> None:
         exit_ = await kept.run()

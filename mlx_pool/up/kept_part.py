@@ -29,13 +29,22 @@ _LAST_WORDS_S: Final = 2.0
 class KeptPart:
     """Owns one part's process, whichever one it is at the time."""
 
-    def __init__(self, part: Part, logs: Path, state: StateFile, show: Callable[[str, Notice], None]) -> None:
+    def __init__(
+        self,
+        part: Part,
+        logs: Path,
+        state: StateFile,
+        show: Callable[[str, Notice], None],
+        on_death: Callable[[Part, int], None] = lambda _part, _pid: None,
+    ) -> None:
         self.part = part
         self.last_words = ""
         self.deaths = 0  # in a row
+        self.pid = 0  # of the last process
         self.log_path = logs / f"{part.name.replace(' ', '-')}.log"
         self._state = state
         self._show = show
+        self._on_death = on_death
         self._child: Child | None = None
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
@@ -48,6 +57,7 @@ class KeptPart:
                 exit_ = await self._run_once(log)
                 if self._stopping.is_set():
                     break
+                self._on_death(self.part, self.pid)
                 verdict = after_exit(exit_, self.deaths)
                 if isinstance(verdict, GiveUp):
                     return exit_
@@ -81,6 +91,7 @@ class KeptPart:
         started = time.monotonic()
         self.last_words = ""
         self._child = child = await launch(self.part)
+        self.pid = child.pid
         # On record before it begins. None: it was killed before that, which its exit code will tell.
         if identity := identity_of(child.pid):
             self._state.add(Running(self.part.name, self.part.stage, identity))

@@ -63,7 +63,7 @@ def yard(tmp_path: Path) -> Yards:
         screen = Recorder()
         state = StateFile(tmp_path / "up.json", State("http://127.0.0.1:1", "redis://127.0.0.1:1"))
         async with asyncio.TaskGroup() as tasks:
-            crew = Crew(tasks, state, tmp_path, screen)
+            crew = Crew(tasks, state, tmp_path, screen, _told_nobody)
             try:
                 yield Yard(crew, screen, tmp_path)
             finally:
@@ -72,3 +72,7 @@ def yard(tmp_path: Path) -> Yards:
                 await crew.stop()
 
     return make
+
+
+async def _told_nobody(_pid: int) -> None:
+    """There is no queue to tell of a worker's end."""

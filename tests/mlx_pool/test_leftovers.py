@@ -23,9 +23,10 @@ from mlx_pool.up.plan import guardian_part
 from mlx_pool.up.screen import PlainScreen
 from mlx_pool.up.state import State, StateFile
 folder = pathlib.Path(sys.argv[1])
+async def tell(pid): pass
 async def run():
     async with asyncio.TaskGroup() as tasks:
-        crew = Crew(tasks, StateFile(folder / "up.json", State("", "")), folder, PlainScreen())
+        crew = Crew(tasks, StateFile(folder / "up.json", State("", "")), folder, PlainScreen(), tell)
         crew.start(guardian_part(folder, os.getpid(), {}))
         crew.start(Part(name="worker", stage="worker", argv=("sleep", "60"), env={}))
         await asyncio.sleep(60)

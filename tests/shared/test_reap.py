@@ -7,6 +7,7 @@ import pytest
 from shared.claims import Claims, Row
 from shared.event import Cancelled, Error
 from shared.limits import write_limits
+from shared.pool import Pool
 from shared.queue import Reaped
 
 from .conftest import BODY, HOUR_MS, Labs, done, started
@@ -327,3 +328,17 @@ async def test_a_new_incarnation_goes_on_under_its_own_name(lab: Labs) -> None:
         await new.register("weights", {"state": "ready"})
 
         assert (await here.claim_one(new)).attempt == 2
+
+
+async def test_whoever_saw_a_worker_end_may_say_so(lab: Labs) -> None:
+    """A supervisor's word is as good as the lease's end: the jobs of that process, and of no other, go back at once."""
+    async with lab() as here:
+        gone, other = await here.worker("mac"), await here.worker("linux")
+        await here.running("one", gone)
+        await here.running("two", other)
+
+        given_back = await Pool(here.client).bury("mac", 1)
+
+        assert given_back == 1
+        assert await here.waiting() == {"re": 1}
+        assert await here.state("two") == "running"
