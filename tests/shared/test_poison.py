@@ -114,3 +114,17 @@ async def test_a_suspect_does_not_starve_behind_busy_workers(lab: Labs) -> None:
 
         assert [len(each) for each in busy] == [0, 1]
         assert empty[0].id == "bad"
+
+
+async def test_a_suspect_whose_worker_dies_with_it_stays_a_suspect(lab: Labs) -> None:
+    """It may have taken the whole machine along: without a token to show it never goes back among the others."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.submit("bad")
+        await _die(here, worker)
+        alone = await here.claim_one(worker)
+
+        await here.bury(worker)
+
+        assert alone.is_suspect
+        assert await here.waiting() == {"sus": 1}

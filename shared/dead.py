@@ -1,0 +1,76 @@
+"""Dead letters: jobs that nobody can run, kept for the operator to look at, retry or drop."""
+
+from typing import Any
+
+import msgspec
+
+from .connection import Broker
+from .errors import Refused
+from .job import DEFAULT_TIMEOUT_MS
+from .keys import Keys
+from .queue import Queue, Submission, keyed_job_id
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A job as it was when it was given up. `letter` names it here; `job` is the id that its readers knew."""
+
+    letter: str
+    why: str
+    at_ms: int
+    job: str
+    body: str
+    tenant: str = ""
+
+
+class DeadLetters:
+    """The dead letters of one queue: bounded in number, bytes and age."""
+
+    def __init__(self, broker: Broker, model: str) -> None:
+        self._broker = broker
+        self._key = Keys(model).dead
+        self._queue = Queue(broker, model)
+
+    async def newest(self, count: int) -> list[DeadLetter]:
+        """Read the last ones, newest first."""
+        rows: list[Any] = await self._broker.command("XREVRANGE", self._key, "+", "-", "COUNT", count)
+        return [_letter(*row) for row in rows]
+
+    async def read(self, letter: str) -> DeadLetter:
+        """Read one.
+
+        Raises:
+            Refused: there is none of that name.
+
+        """
+        rows: list[Any] = await self._broker.command("XRANGE", self._key, letter, letter)
+        if not rows:
+            raise Refused("not_found", f"There is no dead letter {letter}.")
+        return _letter(*rows[0])
+
+    async def retry(self, letter: str) -> str:
+        """Put the job on its queue again, as a new job in class `lo`, and drop the letter; returns the new job's id.
+
+        Saying it twice runs it once: the new id comes from the letter's name.
+        """
+        dead = await self.read(letter)
+        job_id = keyed_job_id(self._queue.model, dead.tenant, f"retry of dead letter {letter}")
+        submission = Submission(job_id, dead.body.encode(), DEFAULT_TIMEOUT_MS)
+        await self._queue.submit([submission], job_class="lo", may_wait=True, tenant=dead.tenant)
+        await self.drop(letter)
+        return job_id
+
+    async def drop(self, letter: str) -> None:
+        """Forget one; dropping it again changes nothing."""
+        await self._broker.command("XDEL", self._key, letter)
+
+
+def _letter(name: bytes, fields: dict[bytes, bytes]) -> DeadLetter:
+    told = {field.decode(): value.decode(errors="replace") for field, value in fields.items()}
+    return DeadLetter(
+        letter=name.decode(),
+        why=told.get("why", ""),
+        at_ms=int(told.get("at", "0")),
+        job=told.get("id", ""),
+        body=told.get("body", ""),
+        tenant=told.get("tenant", ""),
+    )

@@ -1,0 +1,52 @@
+"""Dead letters: what nobody could run is kept, and can be tried again or dropped."""
+
+import pytest
+
+from shared.dead import DeadLetters
+from shared.errors import Refused
+
+from .conftest import BODY, Lab, Labs
+
+
+async def _poison(here: Lab) -> DeadLetters:
+    """A queue with one dead letter."""
+    worker = await here.worker()
+    await here.submit("bad")
+    for _ in range(2):
+        claimed = await here.claim_one(worker)
+        await worker.fail([("bad", claimed.attempt, 0)])
+    return DeadLetters(here.client, "m")
+
+
+async def test_a_dead_letter_tells_what_it_was_and_why(lab: Labs) -> None:
+    """The operator sees the job as it was submitted."""
+    async with lab() as here:
+        (letter,) = await (await _poison(here)).newest(10)
+
+        assert (letter.job, letter.why, letter.body) == ("bad", "poisoned", BODY.decode())
+
+
+async def test_a_retry_is_a_new_job_and_happens_once(lab: Labs) -> None:
+    """Said twice at once it runs once; the old id keeps its end."""
+    async with lab() as here:
+        letters = await _poison(here)
+        (letter,) = await letters.newest(10)
+
+        new = await letters.retry(letter.letter)
+
+        assert await here.waiting() == {"lo": 1}
+        assert (await here.state("bad"), await here.state(new)) == ("ended", "waiting")
+        with pytest.raises(Refused, match="no dead letter"):
+            await letters.retry(letter.letter)
+
+
+async def test_a_dropped_letter_is_gone(lab: Labs) -> None:
+    """And dropping it again changes nothing."""
+    async with lab() as here:
+        letters = await _poison(here)
+        (letter,) = await letters.newest(10)
+
+        for _ in range(2):
+            await letters.drop(letter.letter)
+
+        assert await letters.newest(10) == []
