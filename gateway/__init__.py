@@ -1,0 +1,1 @@
+"""The HTTP side: validates, submits, subscribes, relays. No model, no tokenizer, no state worth keeping."""

@@ -1,0 +1,123 @@
+"""What clients want of the pool in a run: a load as plain data, and the orders that a seed makes of it. Pure."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from .history import Manners
+
+HTTP_CLIENT, SERVICE = "client", "service"  # what their names begin with
+_THEMES = (
+    "안녕하세요, 오늘 이야기를 들려주세요",
+    "a long story of the sea",
+    "👩‍🚀 und die Straße",
+    "日本の朝",
+    "ﷺ ㅎㅎ é\u2028",
+)
+_STOPS = ("한국", "🚀", "입니다", "the", "日本", "42", ". ")
+
+
+class Load(msgspec.Struct, frozen=True):
+    """How many clients of which manners want how much. Shares are of an HTTP client's requests."""
+
+    clients: int = 6  # over HTTP
+    submitters: int = 1  # straight to the broker
+    requests: int | None = None  # of each; None: until the time is up
+    tokens: tuple[int, int] = (10, 120)
+    pause_s: float = 0.05  # at most, between two requests
+    leavers: float = 0.0
+    cancellers: float = 0.0
+    slow: float = 0.0
+    leave_within_s: float = 1.0
+    nameless: float = 0.0  # without a key: such a one can't be made again
+    twins: int = 1  # how often each request is made at once, with one key
+    villains: dict[str, int] = {}  # directives of the scripted engine, and how many requests carry each
+    extra: dict[str, Any] = {}  # fields of every body
+
+
+class Order(msgspec.Struct, frozen=True):
+    """One request to be made, with its manners."""
+
+    request: str
+    client: str
+    body: dict[str, Any]
+    manners: Manners = "polite"
+    is_nameless: bool = False
+    leaves_after_s: float = 0.0  # a leaver
+    cancels_after: int = 0  # events, a canceller
+    pause_s: float = 0.0  # before it
+
+
+def orders_of(load: Load, seed: int, client: str) -> Iterator[Order]:
+    """Give the orders of one client, one after the other: the same ones for the same seed."""
+    chance = random.Random(f"{seed}/{client}")
+    number = 0
+    while load.requests is None or number < load.requests:
+        number += 1
+        yield _order(load, chance, client, f"{client}-{number}", seed)
+
+
+def villains_of(load: Load, seed: int) -> list[Order]:
+    """Give the orders that are to break engines."""
+    chance = random.Random(f"{seed}/villains")
+    pairs = [(directive, n) for directive, count in load.villains.items() for n in range(count)]
+    return [
+        Order(
+            request=f"villain-{place}",
+            client=f"villain-{place}",
+            body={"prompt": f"{directive} {n} {seed}", "max_tokens": 60},
+            pause_s=chance.uniform(0.2, 1.5),
+        )
+        for place, (directive, n) in enumerate(pairs)
+    ]
+
+
+def _order(load: Load, chance: random.Random, client: str, request: str, seed: int) -> Order:
+    body = _body(load, chance, f"{request}/{seed}") | load.extra
+    manners = _manners(load, chance)
+    return Order(
+        request=request,
+        client=client,
+        body=body,
+        manners=manners,
+        is_nameless=client.startswith(HTTP_CLIENT) and chance.random() < load.nameless,
+        leaves_after_s=chance.uniform(0, load.leave_within_s),
+        cancels_after=chance.randint(1, 20),
+        pause_s=chance.uniform(0, load.pause_s),
+    )
+
+
+def _manners(load: Load, chance: random.Random) -> Manners:
+    shares: list[tuple[Manners, float]] = [
+        ("leaver", load.leavers),
+        ("canceller", load.cancellers),
+        ("slow", load.slow),
+    ]
+    left = chance.random()
+    for manners, share in shares:
+        if left < share:
+            return manners
+        left -= share
+    return "polite"
+
+
+def _body(load: Load, chance: random.Random, mark: str) -> dict[str, Any]:
+    """One of the ways to ask: greedy, seeded, with stop strings, with penalties, as a conversation, as bare text."""
+    prompt = f"{chance.choice(_THEMES)} #{mark}"
+    body: dict[str, Any] = {"max_tokens": chance.randint(*load.tokens)}
+    match chance.randrange(6):
+        case 0:
+            return body | {"prompt": prompt, "temperature": 0}
+        case 1:
+            return body | {"prompt": prompt, "seed": chance.randrange(2**32)}
+        case 2:
+            return body | {"prompt": prompt, "stop": chance.sample(_STOPS, chance.randint(1, 3))}
+        case 3:
+            return body | {"prompt": prompt, "repeat_penalty": 1.3, "presence_penalty": 0.5, "frequency_penalty": 0.2}
+        case 4:
+            turns = [{"role": "system", "content": "말을 아껴라"}, {"role": "user", "content": prompt}]
+            return body | {"messages": turns}
+        case _:
+            return body | {"prompt": prompt, "kind": "text"}

@@ -1,0 +1,17 @@
+"""What a pool under test consists of. Plain data."""
+
+import msgspec
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """How many of what, and how they are set."""
+
+    workers: int = 3
+    gateways: int = 1
+    slots: int = 8
+    step_ms: float = 5.0
+    drain_s: float = 0.5
+    fsync: str = "everysec"
+    limits: dict[str, int] = {}
+    engine_args: str = ""
+    is_proxied: bool = False  # gateways and workers reach the broker through proxies of their own

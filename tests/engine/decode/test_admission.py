@@ -1,0 +1,82 @@
+"""Which rows are read next, and in what chunks."""
+
+from worker.engine.decode.admission import Demand, Room, choose_group, chunk_size
+
+ROOM = Room(free_slots=4, kv_tokens=None, rows=0, longest=0)
+
+
+def demand(to_read: int, longest: int = 100) -> Demand:
+    return Demand(to_read=to_read, longest=longest)
+
+
+def test_short_prompts_are_read_together_as_far_as_one_chunk_goes() -> None:
+    """Padding counts: a group takes its longest prompt as often as it has rows."""
+    assert choose_group([demand(30), demand(10), demand(40), demand(5)], ROOM, 128) == [0, 1, 2]
+
+
+def test_a_long_prompt_is_read_alone() -> None:
+    """Short ones behind it don't wait in its group, and it doesn't pad them."""
+    assert choose_group([demand(900), demand(10)], ROOM, 128) == [0]
+
+
+def test_a_long_prompt_is_passed_by_short_ones_of_one_group_only() -> None:
+    """Who is first is always in the next group, so nobody starves."""
+    waiting = [demand(10), demand(900), demand(20)]
+
+    first = choose_group(waiting, ROOM, 128)
+    left = [waiting[place] for place in range(len(waiting)) if place not in first]
+
+    assert first == [0, 2]
+    assert choose_group(left, ROOM, 128) == [0]
+
+
+def test_no_more_rows_are_taken_than_slots_are_free() -> None:
+    """A group never outgrows the batch."""
+    assert choose_group([demand(1)] * 9, Room(free_slots=2, kv_tokens=None, rows=14, longest=0), 128) == [0, 1]
+    assert choose_group([demand(1)], Room(free_slots=0, kv_tokens=None, rows=16, longest=0), 128) == []
+
+
+def test_memory_is_counted_as_rows_times_the_longest() -> None:
+    """State is dense: a row of 1,000 tokens makes each of its neighbours as large."""
+    room = Room(free_slots=8, kv_tokens=4_000, rows=3, longest=1_000)
+
+    assert choose_group([demand(1), demand(1)], room, 128) == [0]
+    assert choose_group([demand(1, longest=1_500)], room, 128) == []
+
+
+def test_who_waits_first_for_memory_is_not_passed() -> None:
+    """A large request gets its turn when the rows before it have ended, not when nobody small comes any more."""
+    room = Room(free_slots=8, kv_tokens=4_000, rows=2, longest=500)
+
+    assert choose_group([demand(1, longest=2_000), demand(1, longest=10)], room, 128) == []
+
+
+def test_a_request_larger_than_all_memory_is_tried_when_nothing_else_runs() -> None:
+    """Nobody waits forever for room that never comes."""
+    assert choose_group([demand(1, longest=9_000)], Room(free_slots=8, kv_tokens=4_000, rows=0, longest=0), 128) == [0]
+
+
+def test_a_chunk_takes_a_quarter_of_a_second_from_those_who_decode() -> None:
+    """A slow machine reads small chunks, a fast one no larger ones than it was told to."""
+    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=1) == 64
+    assert chunk_size(tokens_per_second=9_000, step=512, decoding=8, waiting=1) == 512
+    assert chunk_size(tokens_per_second=10, step=512, decoding=8, waiting=1) == 32
+
+
+def test_an_idle_engine_reads_larger_chunks() -> None:
+    """Nobody waits but the prompt itself, and whoever cancels it."""
+    assert chunk_size(tokens_per_second=9_000, step=512, decoding=0, waiting=1) == 2_048
+    assert chunk_size(tokens_per_second=300, step=512, decoding=0, waiting=1) == 256
+
+
+def test_a_burst_is_read_like_on_an_idle_engine() -> None:
+    """Where as many wait as decode, those who decode lose a second once, instead of all a step for each two prompts."""
+    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=8) == 256
+    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=4) == 128
+    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=2) == 64
+
+
+def test_an_unmeasured_machine_begins_small() -> None:
+    """The first chunk is the measurement, and must not take seconds."""
+    assert chunk_size(tokens_per_second=0, step=512, decoding=0, waiting=1) == 128
+    assert chunk_size(tokens_per_second=0, step=64, decoding=1, waiting=0) == 64

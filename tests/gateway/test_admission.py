@@ -1,0 +1,81 @@
+"""Which queue, which id, how long to linger: decided on values."""
+
+import msgspec
+import pytest
+
+from gateway.admission import KEYED_LINGER_MS, body_of, choose_model, key_of, linger_of, may_wait
+from shared.errors import PoolError
+from shared.job import Job, parse_job
+
+
+@pytest.mark.parametrize(
+    ("asked", "served", "live", "default", "chosen"),
+    [
+        ("b", "ab", "a", None, "b"),
+        (None, "a", "a", None, "a"),
+        (None, "a", "", None, "a"),
+        (None, "ab", "b", None, "b"),
+        (None, "ab", "ab", "a", "a"),
+        ("b", "ab", "ab", "a", "b"),
+    ],
+    ids=["named", "only", "only, its worker restarts", "only live", "default", "named over default"],
+)
+def test_the_model_is_the_named_the_default_or_the_only_one(
+    asked: str | None, served: str, live: str, default: str | None, chosen: str
+) -> None:
+    """A request may leave the model out wherever there is no doubt."""
+    assert choose_model(asked, served=served, live=live, default=default) == chosen
+
+
+@pytest.mark.parametrize(
+    ("asked", "served", "default", "code"),
+    [
+        ("c", "ab", None, "model_not_found"),
+        (None, "ab", None, "missing_field"),
+        (None, "a", "c", "model_not_found"),
+        ("a", "", None, "no_worker"),
+    ],
+)
+def test_a_model_in_doubt_is_refused_with_the_choices(
+    asked: str | None, served: str, default: str | None, code: str
+) -> None:
+    """The error says what could be asked for; with nothing served yet, to come back."""
+    with pytest.raises(PoolError) as raised:
+        choose_model(asked, served=served, live=served, default=default)
+
+    assert raised.value.code == code
+    assert all(model in raised.value.message for model in served)
+
+
+def test_equal_work_is_equal_bytes() -> None:
+    """What only delivery needs is not part of the body: a retry in another format is the same job."""
+    plain = parse_job('{"prompt":"x"}')
+    dressed = parse_job('{"prompt":"x","stream":false,"id":"a","linger_ms":5,"temperature":0.7,"model":"m"}')
+
+    assert body_of(plain, "m") == body_of(dressed, "m") == b'{"prompt":"x","model":"m"}'
+    assert body_of(plain, "m") != body_of(msgspec.structs.replace(plain, background=True), "m")
+
+
+def test_lingering_is_for_those_who_can_come_back() -> None:
+    """Without a name for its job a client is gone for good; what it asks for itself comes first."""
+    job = Job(prompt="x")
+
+    assert linger_of(job, has_key=False) == 0
+    assert linger_of(job, has_key=True) == KEYED_LINGER_MS
+    assert linger_of(Job(prompt="x", linger_ms=7), has_key=True) == 7
+
+
+def test_a_key_comes_from_body_or_header() -> None:
+    """Both mean the same; an empty header is none."""
+    assert key_of(Job(prompt="x", id="a"), None) == "a"
+    assert key_of(Job(prompt="x"), "b") == "b"
+    assert key_of(Job(prompt="x"), "") is None
+    with pytest.raises(PoolError):
+        key_of(Job(prompt="x"), "k" * 257)
+
+
+def test_who_may_wait_needs_no_worker_now() -> None:
+    """Background work and the low class are kept for later; everybody else is waiting in person."""
+    assert may_wait(Job(prompt="x", background=True))
+    assert may_wait(Job(prompt="x", class_="lo"))
+    assert not may_wait(Job(prompt="x"))

@@ -1,0 +1,224 @@
+"""Pub/sub may lose anything; the client loses nothing."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from gateway.delivery import Tally
+from gateway.relay import Relay
+from gateway.watch import Watch
+from shared.claims import Claimed, Row
+from shared.queue import Peek, Queue
+
+from .conftest import Eventually, Serving
+from .hand import DONE, MODEL, Hand, Served, events_of, text_in, tokens
+
+PROMPT = {"prompt": "x"}
+
+
+async def test_a_gap_is_filled_when_the_next_message_shows_it(serving: Serving) -> None:
+    """A lost message costs a read of the log, nothing else."""
+    async with serving() as served, served.follow(PROMPT) as client:
+        job = await served.hand.claim()
+        await served.hand.say(job, served.hand.started(job))
+        await served.hand.say_unheard(job, *tokens("a", "b"))
+        await served.hand.say(job, *tokens("c", first=3))
+
+        assert [event["seq"] for event in await client.until(4, within_s=0.4)] == [1, 2, 3, 4]
+        await served.hand.end(job, DONE)
+        assert [event["seq"] for event in await client.end()] == [1, 2, 3, 4, 5]
+
+
+async def test_a_lost_last_message_is_found_out_by_silence(serving: Serving) -> None:
+    """The last event has no successor to reveal that it is missing: the record is looked at after half a second."""
+    async with serving() as served, served.follow(PROMPT) as client:
+        job = await served.hand.claim()
+        await served.hand.say(job, served.hand.started(job), *tokens("a"))
+        await client.until(2)
+        await served.hand.say_unheard(job, *tokens("b", first=2))
+        lost_at = time.monotonic()
+
+        await client.until(3)
+        assert time.monotonic() - lost_at < 1.0
+        await served.hand.end(job, DONE)
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_any_subset_of_messages_may_be_lost(serving: Serving, seed: int) -> None:
+    """Whatever is dropped, the text is whole and every event comes once."""
+    chance = random.Random(seed)
+    texts = [str(number) for number in range(40)]
+    async with serving() as served:
+        posting = asyncio.create_task(served.http.post("/chat", json=PROMPT))
+        job = await served.hand.claim()
+        await served.hand.say(job, served.hand.started(job))
+        for number, text in enumerate(texts, 1):
+            say = chance.choice([served.hand.say, served.hand.say, served.hand.say_unheard])
+            await say(job, *tokens(text, first=number))
+        await served.hand.end(job, DONE)
+        body = (await posting).text
+
+    assert text_in(body) == "".join(texts)
+    assert [event["seq"] for event in events_of(body)] == list(range(1, len(texts) + 3))
+
+
+async def test_a_cut_channel_is_taken_up_again(serving: Serving) -> None:
+    """After its pub/sub connection was killed the gateway subscribes again and reads what it missed."""
+    async with serving() as served, served.follow(PROMPT) as client:
+        job = await served.hand.claim()
+        await served.hand.say(job, served.hand.started(job), *tokens("a"))
+        await client.until(2)
+
+        await served.hand.broker.command("CLIENT", "KILL", "TYPE", "pubsub")
+        await served.hand.say(job, *tokens("b", first=2))
+        await client.until(3)
+        await served.hand.end(job, DONE)
+
+        assert [event["seq"] for event in await client.end()] == [1, 2, 3, 4]
+
+
+class CountingQueue(Queue):
+    """A real queue that notes how many jobs each look asked about."""
+
+    looks: list[int]
+
+    async def peek(self, job_ids: Sequence[str]) -> list[Peek | None]:
+        """Look, and count."""
+        self.looks.append(len(job_ids))
+        return await super().peek(job_ids)
+
+
+async def test_all_silent_streams_share_one_look(serving: Serving, eventually: Eventually) -> None:
+    """A thousand waiting clients cost one round trip, not a thousand."""
+    async with serving() as served:
+        queue, watch = CountingQueue(served.hand.broker, MODEL), Watch()
+        queue.looks = []
+        for number in range(50):
+            watch.add(queue, Relay(queue, f"job-{number}", tally=Tally()))
+        watching = asyncio.create_task(watch.run())
+
+        await eventually(lambda: queue.looks)
+        watching.cancel()
+
+    assert queue.looks == [50]
+
+
+async def lose_tail(hand: Hand, job: Claimed, keep: int) -> None:
+    """Make Redis forget a job's events behind `keep`, as a crash that tore the AOF does."""
+    entries = await hand.queue.read_log(job.id)
+    keys = hand.queue.keys
+    await hand.broker.command("DEL", keys.log(job.id))
+    for entry in entries[:keep]:
+        await hand.broker.command("XADD", keys.log(job.id), f"{entry.seq}-{entry.attempt}", "e", entry.data)
+    await hand.broker.command("PEXPIRE", keys.log(job.id), 600_000)
+    await hand.broker.command("HSET", keys.job(job.id), "seq", keep)
+
+
+async def take_over(served: Served, job: Claimed) -> tuple[Hand, Claimed]:
+    """Hand the job to another worker."""
+    other = Hand(served.hand.broker, name="other.2.bbbb")
+    await other.join()
+    await served.hand.claims.release(job.id, job.attempt)
+    return other, await other.claim()
+
+
+async def test_a_lost_tail_that_is_generated_alike_leaves_no_seam(serving: Serving) -> None:
+    """Redis lost what the client has; the next worker generates the same ids; the client sees none of it."""
+    async with serving() as served, served.follow(PROMPT) as client:
+        job = await served.hand.claim()
+        await served.hand.say(job, served.hand.started(job), *tokens("a", "b", "c", "d"))
+        await client.until(5)
+        await lose_tail(served.hand, job, keep=3)
+
+        other, again = await take_over(served, job)
+        await other.say(again, other.started(again), *tokens("c", "d", "e", first=3))
+        await other.end(again, *tokens("f", first=6), DONE)
+
+        events = await client.end()
+        assert [event["seq"] for event in events] == list(range(1, 9))
+        assert "".join(event.get("content", "") for event in events) == "abcdef"
+
+
+async def test_a_lost_tail_that_is_generated_otherwise_ends_in_an_error(serving: Serving) -> None:
+    """Two different texts are never spliced: the stream ends in stream_diverged."""
+    async with serving() as served, served.follow(PROMPT) as client:
+        job = await served.hand.claim()
+        await served.hand.say(job, served.hand.started(job), *tokens("a", "b", "c", "d"))
+        await client.until(5)
+        await lose_tail(served.hand, job, keep=3)
+
+        other, again = await take_over(served, job)
+        await other.say(again, other.started(again), *tokens("x", "y", "z", first=77))
+
+        last = (await client.end())[-1]
+        assert last["error"]["code"] == "stream_diverged"
+        assert "seq" not in last
+
+
+async def test_a_tail_that_is_sent_again_is_not_repeated(serving: Serving) -> None:
+    """The worker that still has what Redis lost sends it again; the client has it already."""
+    async with serving() as served, served.follow(PROMPT) as client:
+        hand = served.hand
+        job = await hand.claim()
+        await hand.say(job, hand.started(job), *tokens("a", "b", "c"))
+        await client.until(4)
+        await lose_tail(hand, job, keep=2)
+
+        hand.forget(job, 2)
+        await hand.say(job, *tokens("b", "c", first=2))
+        await hand.end(job, *tokens("d", first=4), DONE)
+
+        assert "".join(event.get("content", "") for event in await client.end()) == "abcd"
+
+
+async def test_a_vanished_job_ends_its_stream(serving: Serving) -> None:
+    """When Redis has lost a job that had begun, its client is told, and nothing is generated a second time."""
+    async with serving() as served, served.follow(PROMPT) as client:
+        job = await served.hand.claim()
+        await served.hand.say(job, served.hand.started(job), *tokens("a"))
+        await client.until(2)
+
+        await served.hand.broker.command("DEL", served.hand.queue.keys.job(job.id), served.hand.queue.keys.log(job.id))
+
+        assert (await client.end())[-1]["error"]["code"] == "stream_lost"
+
+
+async def test_a_job_that_was_lost_before_it_began_is_submitted_again(serving: Serving) -> None:
+    """A Redis that came back empty costs a waiting client nothing but time."""
+    async with serving() as served, served.follow(PROMPT) as client:
+        lost = await served.hand.claim()
+        await served.hand.broker.command("FLUSHALL")
+        await served.hand.join()
+
+        job = await served.hand.generate("a")
+
+        assert job.id == lost.id
+        assert "".join(event.get("content", "") for event in await client.end()) == "a"
+
+
+async def test_what_one_publisher_garbles_harms_nobody(serving: Serving) -> None:
+    """A message that can't be read is taken as a gap: the log has the truth."""
+    async with serving() as served, served.follow(PROMPT) as client:
+        job = await served.hand.claim()
+        await served.hand.say(job, served.hand.started(job))
+        await client.until(1)
+        await served.hand.say_unheard(job, *tokens("a"))
+        await served.hand.broker.command("PUBLISH", served.hand.queue.keys.channel(job.id), "nonsense")
+
+        await client.until(2, within_s=0.4)
+        await served.hand.end(job, DONE)
+        assert [event["seq"] for event in await client.end()] == [1, 2, 3]
+
+
+async def test_an_event_that_can_not_be_read_ends_its_stream(serving: Serving) -> None:
+    """A log that is broken is told to its client, in the words for what is ours to mend."""
+    async with serving() as served, served.follow(PROMPT) as client:
+        job = await served.hand.claim()
+        await served.hand.say(job, served.hand.started(job))
+        await client.until(1)
+        await served.hand.claims.append([Row(job.id, job.attempt, 2, [b'{"status":"token","seq":'])])
+
+        assert (await client.end())[-1]["error"]["code"] == "internal"

@@ -1,0 +1,75 @@
+"""Time limits, each waited for in earnest."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+
+import pytest
+
+from .conftest import Eventually, Serving
+from .hand import DONE, tokens
+
+pytestmark = pytest.mark.long
+PROMPT = {"prompt": "x"}
+BODY = json.dumps(PROMPT).encode()
+HEAD = b"POST /chat HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\naccept: text/event-stream\r\n"
+REQUEST = HEAD + b"content-length: %d\r\n\r\n%b" % (len(BODY), BODY)
+
+
+async def test_headers_wait_ten_seconds_at_most_and_silence_is_commented(serving: Serving) -> None:
+    """A client whose job waits knows within ten seconds that it is in, and every ten that its stream lives."""
+    async with serving() as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        began_at = time.monotonic()
+        writer.write(REQUEST)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200")
+        assert 9 < time.monotonic() - began_at < 11
+
+        await reader.readuntil(b": keep-alive\n\n")
+        await reader.readuntil(b": keep-alive\n\n")
+        assert time.monotonic() - began_at < 22
+        writer.close()
+
+
+async def test_a_head_that_does_not_come_is_not_waited_for(serving: Serving) -> None:
+    """A socket that sends a byte a second is cut after ten."""
+    async with serving() as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        trickling = asyncio.create_task(trickle(writer))
+        began_at = time.monotonic()
+
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        assert 9 < time.monotonic() - began_at < 12
+        trickling.cancel()
+        writer.close()
+
+
+async def trickle(writer: asyncio.StreamWriter) -> None:
+    """Send a head, a byte a second."""
+    for byte in HEAD:
+        writer.write(bytes([byte]))
+        await asyncio.sleep(1)
+
+
+async def test_a_client_that_never_reads_is_cut(serving: Serving, eventually: Eventually) -> None:
+    """Thirty seconds without room for more end a connection, and free what it held."""
+    async with serving() as served:
+        client = socket.create_connection(("127.0.0.1", served.port))
+        client.sendall(REQUEST)
+        job = await served.hand.claim()
+        await served.hand.say(job, served.hand.started(job))
+        for number in range(1, 1_200):
+            await served.hand.say(job, *tokens("y" * 10_000, first=number))
+        began_at = time.monotonic()
+
+        async def is_cut() -> bool:
+            return "mlx_pool_gateway_streams 0.0" in (await served.http.get("/metrics")).text
+
+        await eventually(is_cut, within=40)
+        assert 20 < time.monotonic() - began_at < 40
+        client.close()
+        await served.hand.end(job, DONE)

@@ -1,0 +1,122 @@
+"""The book of runs and what is decided on it: when to claim, when to wake, where a worker is in its life."""
+
+import asyncio
+
+import pytest
+
+from shared.claims import Claimed
+from worker.admission import Load, may_claim
+from worker.book import Book
+from worker.lifecycle import TABLE, Happening, Illegal, State, after
+from worker.run import Run
+
+
+def run(name: str, *, entry: str = "std:1-1", prompt_tokens: int = 10) -> Run:
+    claimed = Claimed(name, 1, entry, b"{}", 0, 9_000, 1_000, "", "", 1_500)
+    return Run(claimed, f"{name}/1/1", prompt_tokens_estimate=prompt_tokens)
+
+
+@pytest.mark.parametrize(
+    ("load", "expected"),
+    [
+        (Load(slots=4, held=0, prefill_tokens=0, prefill_tokens_per_second=0), True),
+        (Load(slots=4, held=3, prefill_tokens=0, prefill_tokens_per_second=0), True),
+        (Load(slots=4, held=4, prefill_tokens=0, prefill_tokens_per_second=0), False),
+        (Load(slots=4, held=1, prefill_tokens=499, prefill_tokens_per_second=0), True),
+        (Load(slots=4, held=1, prefill_tokens=500, prefill_tokens_per_second=0), False),
+        (Load(slots=4, held=1, prefill_tokens=500, prefill_tokens_per_second=10_000), True),
+        (Load(slots=4, held=1, prefill_tokens=25, prefill_tokens_per_second=100), False),
+        (Load(slots=4, held=1, prefill_tokens=0, prefill_tokens_per_second=0, holds_suspect=True), False),
+    ],
+)
+def test_a_worker_claims_only_what_it_can_begin_soon(load: Load, *, expected: bool) -> None:
+    """A free slot, no suspect, and less than a quarter second of prefill held: else another worker is free first."""
+    assert may_claim(load) is expected
+
+
+def test_the_load_is_what_the_book_holds() -> None:
+    """Prompt tokens still to be computed count, suspects are seen, and both leave with their run."""
+    book, plain, suspect = Book(), run("a"), run("b", entry="sus:1-1")
+    book.open(plain)
+    book.open(suspect)
+    both = book.load(slots=4, prefill_tokens_per_second=1.0)
+    book.close(suspect)
+    plain.prefill_left = 4
+
+    one = book.load(slots=4, prefill_tokens_per_second=1.0)
+
+    assert (both.held, both.prefill_tokens, both.holds_suspect) == (2, 20, True)
+    assert (one.held, one.prefill_tokens, one.holds_suspect) == (1, 4, False)
+
+
+def test_a_run_that_was_closed_is_not_found() -> None:
+    """Lines of a fenced run are dropped by this; closing twice says so."""
+    book, one = Book(), run("a")
+    book.open(one)
+
+    assert book.find("a/1/1") is one
+    assert book.entries() == ["std:1-1"]
+    assert book.close(one)
+    assert not book.close(one)
+    assert book.find("a/1/1") is None
+
+
+def test_the_book_may_change_while_one_looks() -> None:
+    """Runs are closed in the middle of a flush: the loop sees those that were there."""
+    book = Book()
+    for name in ("a", "b", "c"):
+        book.open(run(name))
+
+    seen = [each.id for each in book if book.close(each)]
+
+    assert seen == ["a", "b", "c"]
+    assert len(book) == 0
+
+
+async def test_a_condition_wakes_when_it_becomes_true() -> None:
+    """Who waits for room sleeps until a run ends, and no longer; several may wait for different things."""
+    book, one = Book(), run("a")
+    book.open(one)
+    is_hurried = False
+    empty = asyncio.create_task(book.until(lambda: len(book) == 0))
+    hurried = asyncio.create_task(book.until(lambda: is_hurried))
+    await asyncio.sleep(0)
+
+    book.close(one)
+    await empty
+    assert not hurried.done()
+    is_hurried = True
+    book.touch()
+
+    await hurried
+
+
+async def test_news_wake_the_flusher_at_once_and_silence_after_a_while() -> None:
+    """A token is not kept waiting; without any, every run is named a few times a second all the same."""
+    book = Book()
+    book.tell()
+
+    async with asyncio.timeout(1):
+        await book.news(within_s=60)
+        await book.news(within_s=0.01)
+
+
+@pytest.mark.parametrize("state", TABLE)
+@pytest.mark.parametrize("happening", ["engine_ready", "engine_died", "drain", "empty"])
+def test_a_life_is_the_table_and_nothing_else(state: State, happening: Happening) -> None:
+    """What the table has not is a mistake of ours, and raises."""
+    if happening in TABLE[state]:
+        assert after(state, happening) == TABLE[state][happening]
+    else:
+        with pytest.raises(Illegal):
+            after(state, happening)
+
+
+def test_a_worker_whose_engine_died_claims_again_only_when_it_is_up() -> None:
+    """The round from ready over loading to ready."""
+    assert after(after("ready", "engine_died"), "engine_ready") == "ready"
+
+
+def test_every_state_can_be_drained() -> None:
+    """SIGTERM is never illegal, and never brings a worker back to work."""
+    assert {after(state, "drain") for state in TABLE} == {"draining", "gone"}

@@ -1,0 +1,95 @@
+"""From what a person types to a model: which queue it serves, where its folder is, and whence it comes if missing."""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from shared.errors import Refused
+
+from .entries import Catalogue, Hub, Source, read_catalogue
+from .folders import folder_of, is_model_folder, queue_of
+from .snapshot import cached_snapshot
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """A model that was asked for. With a `source` its folder is not there yet and must be brought from it."""
+
+    queue: str
+    folder: Path
+    source: Source | None = None
+
+
+def resolve(
+    name: str, *, models_dirs: Sequence[Path], env: Mapping[str, str], catalogue: Catalogue | None = None
+) -> Resolved:
+    """Find the model of this name; nothing is fetched or written.
+
+    A name is, in this order: a path (it starts with `/`, `.` or `~`, or leads to a model folder), a name of the
+    catalogue, a folder in one of `models_dirs`, or an id of the Hugging Face hub. The empty name means the folder in
+    the environment's MLX_MODEL_PATH, or the catalogue's default.
+
+    Raises:
+        Refused: no such model; the message says what there is.
+
+    """
+    catalogue = catalogue or read_catalogue()
+    if not name:
+        if path := env.get("MLX_MODEL_PATH"):
+            return _folder(Path(path), f"MLX_MODEL_PATH={path}")
+        name = catalogue.default
+    if name.startswith(("/", ".", "~")) or is_model_folder(Path(name)):
+        return _folder(Path(name), name)
+    if entry := catalogue.entry(name):
+        return _named(entry.name, entry.source, models_dirs, env)
+    if present := _present(name, models_dirs):
+        return Resolved(queue_of(present), present)
+    if _HUB_ID.fullmatch(name):
+        return _named(name, Hub(name), models_dirs, env)
+    raise Refused("model_not_found", _unknown(name, catalogue, models_dirs), param="model")
+
+
+def _folder(path: Path, asked: str) -> Resolved:
+    path = path.expanduser()
+    if is_model_folder(path):
+        return Resolved(queue_of(path), path)
+    if not path.exists():
+        problem = "there is no such folder"
+    elif not (path / "config.json").is_file():
+        problem = "it has no config.json, so it is no MLX model folder"
+    else:
+        problem = "its weights (*.safetensors) are missing, or not all that its index names are there"
+    raise Refused("model_not_found", f"{asked}: {problem}.", param="model")
+
+
+def _named(name: str, source: Source, models_dirs: Sequence[Path], env: Mapping[str, str]) -> Resolved:
+    places = [folder_of(name)]
+    if isinstance(source, Hub):
+        # Folders put there by hand bear the repository's own name, with or without its owner's.
+        places += [folder_of(source.id), source.id.rpartition("/")[2]]
+    for place in dict.fromkeys(places):
+        if present := _present(place, models_dirs):
+            return Resolved(name, present)
+    if isinstance(source, Hub) and (snapshot := cached_snapshot(source.id, env)):
+        return Resolved(name, snapshot)
+    return Resolved(name, models_dirs[0] / places[0], source)
+
+
+def _present(place: str, models_dirs: Sequence[Path]) -> Path | None:
+    if "/" in place or place.startswith("."):
+        return None
+    return next((folder / place for folder in models_dirs if is_model_folder(folder / place)), None)
+
+
+def _unknown(name: str, catalogue: Catalogue, models_dirs: Sequence[Path]) -> str:
+    names = [entry.name for entry in catalogue.models]
+    close = difflib.get_close_matches(name.lower(), names, n=1)
+    hint = f" Did you mean {close[0]}?" if close else f" Known: {', '.join(names)}."
+    return (
+        f"There is no model named {name}.{hint} It may also be a folder in {models_dirs[0]}, a path, or a Hugging Face "
+        "id such as mlx-community/Qwen3-4B-4bit."
+    )

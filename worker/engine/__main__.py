@@ -1,0 +1,124 @@
+"""`python -m worker.engine --model PATH`: one model behind one pipe.
+
+    echo '{"prompt":"안녕하세요","max_tokens":64}' | python -m worker.engine --model PATH
+
+Exit codes: 0 the peer has left or said so, 1 a fault of ours (the last line on stderr says which), 2 usage.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.errors import PoolError, Refused
+
+from .load.preload import exec_with_fast_blas_if_found
+from .pipe import Pipe
+from .wire import Error, Loading, Ready
+
+if TYPE_CHECKING:
+    from .loop import Loop
+
+_DEFAULT_SLOTS = 16
+_DEFAULT_PREFILL_STEP = 512
+
+
+def main(argv: Sequence[str]) -> int:
+    """Load, say ready, and serve until the peer leaves."""
+    flags = _read_flags(argv)
+    # Before mlx is imported, and before stdout is moved: the process may start anew with another BLAS.
+    exec_with_fast_blas_if_found(sys.orig_argv)
+    pipe = Pipe.open()
+    pipe.listen()
+    try:
+        loop = _loaded(flags, pipe)
+    except PoolError as error:
+        pipe.say(Error(code=error.code, message=error.message, param=error.param))
+        pipe.flush()
+        sys.stderr.write(f"{error.message}\n")
+        return 2 if isinstance(error, Refused) else 1
+    loop.run()
+    return 0
+
+
+def _loaded(flags: argparse.Namespace, pipe: Pipe) -> "Loop":
+    """Load the model and say ready."""
+
+    def tell(message: str, progress: float | None) -> None:
+        pipe.say(Loading(message=message, progress=progress))
+        pipe.flush()
+
+    tell("starting", None)
+    # Here and not above: they bring mlx, after the choice of BLAS and the first line.
+    from .decode.decoder import Decoder  # noqa: PLC0415
+    from .decode.device import limit_memory  # noqa: PLC0415
+    from .generation import Window  # noqa: PLC0415
+    from .load import load_model  # noqa: PLC0415
+    from .loop import Loop  # noqa: PLC0415
+    from .reception import Reception  # noqa: PLC0415
+    from .text.tokenizer import Tokenizer  # noqa: PLC0415
+
+    limit_memory()
+    loaded = load_model(flags.model, progress=tell)
+    tokenizer = Tokenizer(loaded.tokenizer)
+    decoder = Decoder(loaded.model, ends=tokenizer.ends, slots=flags.slots, prefill_step=flags.prefill_step)
+    tell("warming up", None)
+    decoder.warm_up()
+    context_tokens = min(loaded.context_tokens, flags.context or loaded.context_tokens)
+    pipe.say(
+        Ready(
+            model=loaded.name,
+            slots=decoder.slots,
+            context_tokens=context_tokens,
+            fingerprint=loaded.fingerprint,
+            device=loaded.device,
+            note=loaded.note,
+        )
+    )
+    pipe.flush()
+    return Loop(pipe, Reception(tokenizer, Window(context_tokens, decoder.vocabulary)), decoder)
+
+
+def _read_flags(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m worker.engine", description="Run one model behind JSON lines on stdin and stdout."
+    )
+    parser.add_argument("--model", required=True, type=Path, help="the model's folder")
+    parser.add_argument(
+        "--slots", type=_positive, default=_DEFAULT_SLOTS, help="how many generations at once (%(default)s)"
+    )
+    parser.add_argument(
+        "--context", type=_positive, help="the most tokens of prompt and completion (the model's own limit)"
+    )
+    parser.add_argument(
+        "--prefill-step",
+        type=_positive,
+        default=_DEFAULT_PREFILL_STEP,
+        help="the most prompt tokens that running streams wait for (%(default)s); fewer where that takes long",
+    )
+    return parser.parse_args(argv)
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+if __name__ == "__main__":
+    try:
+        code = main(sys.argv[1:])
+    except BrokenPipeError:
+        code = 0  # the peer has left without closing our stdin
+    except KeyboardInterrupt:
+        code = 130
+    except Exception as error:  # noqa: BLE001 the border of the process: a half-dead engine is the worst state
+        traceback.print_exc()
+        sys.stderr.write(f"engine failed: {type(error).__name__}: {error}\n")
+        code = 1
+    sys.stderr.flush()
+    # Not sys.exit: the reader thread sits in a read that nothing ends, and MLX's threads need no farewell.
+    os._exit(code)

@@ -1,0 +1,73 @@
+"""Which waiting rows are read next, and in chunks of what size: plain functions on values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# What rows that decode are kept waiting by one chunk; and how many times as long where more wait than decode, which is
+# also what an idle engine may be deaf to a cancel.
+_GAP_S = 0.25
+_MOST_PATIENCE = 4
+_SMALLEST_CHUNK = 32
+_UNMEASURED_CHUNK = 128
+_LARGEST_GROUP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What can be taken in now."""
+
+    free_slots: int
+    kv_tokens: int | None  # how many tokens all rows' state may have, padding included; None: no limit known
+    rows: int  # that hold a slot
+    longest: int  # the most tokens one of those may come to hold
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """One waiting row."""
+
+    to_read: int
+    longest: int
+
+
+def choose_group(waiting: Sequence[Demand], room: Room, chunk: int) -> list[int]:
+    """Choose the places of the waiting rows to read next: the first, and others that fit in one chunk with it.
+
+    State is dense: every row takes as much as the longest. The first waiting row is never passed over for want of
+    memory while others hold slots (they end), and is taken whatever it needs when none does.
+    """
+    group: list[int] = []
+    for place, demand in enumerate(waiting):
+        if len(group) == min(room.free_slots, _LARGEST_GROUP):
+            break
+        together = [*(waiting[other] for other in group), demand]
+        if _has_memory(together, room) and (not group or _fits(together, chunk)):
+            group.append(place)
+        elif place == 0:
+            break
+    return group
+
+
+def chunk_size(*, tokens_per_second: float, step: int, decoding: int, waiting: int) -> int:
+    """How many tokens to read at once: what takes a bearable time, a power of two so that shapes repeat.
+
+    `step` is the most where `decoding` rows wait for it. The more prompts are `waiting` for each of those rows the
+    more is bearable: a burst is read in one go instead of between decode steps that carry few.
+    """
+    patience = min(_MOST_PATIENCE, max(1, _MOST_PATIENCE * waiting / decoding)) if decoding else _MOST_PATIENCE
+    most = int(step * patience)
+    if tokens_per_second <= 0:
+        return min(most, _UNMEASURED_CHUNK)
+    bearable = int(tokens_per_second * _GAP_S * patience)
+    return min(most, 1 << max(bearable, _SMALLEST_CHUNK).bit_length() - 1)
+
+
+def _fits(together: Sequence[Demand], chunk: int) -> bool:
+    return len(together) * max(demand.to_read for demand in together) <= chunk
+
+
+def _has_memory(together: Sequence[Demand], room: Room) -> bool:
+    if room.kv_tokens is None or (room.rows == 0 and len(together) == 1):
+        return True
+    longest = max(room.longest, *(demand.longest for demand in together))
+    return (room.rows + len(together)) * longest <= room.kv_tokens

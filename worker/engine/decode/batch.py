@@ -1,0 +1,127 @@
+"""The batch: one decode step for all occupied slots at once.
+
+On a GPU each step is computed one ahead: step n + 1 is handed to the device before the host reads what step n drew, so
+the device works while the host turns ids into text. A row that turns out to have ended has then been computed once in
+vain; nothing of that is seen, as `leave` drops it. On a CPU, where handing over a step takes as long as computing it,
+that would only make every id late.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+import mlx.core as mx
+import numpy as np
+
+from .controls import Controls, controls_of
+from .model import KV, Model
+from .recent import Recent
+from .row import Row
+from .sampling import draw
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Batch:
+    """Rows that decode together. Rows join and leave between steps."""
+
+    def __init__(self, model: Model, ends: Collection[int], *, is_ahead: bool) -> None:
+        self._model = model
+        self._is_ahead = is_ahead
+        self._ends = mx.array(sorted(ends), dtype=mx.int32)
+        self._rows: list[Row] = []
+        self._is_new: list[bool] = []  # its flying id is the prompt's last: fed like a drawn one, but never told
+        self._positions: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # ids generated, the flying one included
+        self._flying: mx.array | None = None  # [rows]: the ids to feed next, known to the host or still being drawn
+        self._controls: Controls | None = None
+        self._recent: Recent | None = None
+        self._kv: KV | None = None
+
+    def __len__(self) -> int:
+        """How many slots are occupied."""
+        return len(self._rows)
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The rows, in the order of their slots."""
+        return self._rows
+
+    @property
+    def kv_bytes(self) -> int:
+        """Memory that the rows' state holds, in bytes."""
+        return self._kv.kv_bytes if self._kv else 0
+
+    @property
+    def bytes_per_token(self) -> int:
+        """What one more token of one row takes; 0 while there are no rows."""
+        return self._kv.bytes_per_token if self._kv else 0
+
+    def join(self, rows: Sequence[Row], kv: KV) -> None:
+        """Seat rows whose ids but the last have been read into `kv`."""
+        flying = mx.array([row.ids[-1] for row in rows], dtype=mx.uint32)
+        recent = Recent.of([(row.ids, row.settings) for row in rows])
+        if self._kv is None or self._flying is None or self._recent is None:
+            self._kv, self._flying, self._recent = kv, flying, recent
+        else:
+            self._kv.extend(kv)
+            self._flying = mx.concatenate([self._flying, flying])
+            self._recent = self._recent.joined(recent)
+        self._rows = [*self._rows, *rows]
+        self._is_new = [*self._is_new, *[True] * len(rows)]
+        self._positions = np.append(self._positions, [row.drawn for row in rows])
+        self._controls = controls_of([row.settings for row in self._rows])
+
+    def leave(self, keys: Collection[int]) -> None:
+        """Free the slots of these rows; the others go on undisturbed."""
+        keep = [place for place, row in enumerate(self._rows) if row.key not in keys]
+        if len(keep) == len(self._rows):
+            return
+        self._rows = [self._rows[place] for place in keep]
+        self._is_new = [self._is_new[place] for place in keep]
+        self._positions = self._positions[keep]
+        if not keep:
+            self._kv = self._flying = self._recent = self._controls = None
+            return
+        assert self._kv is not None
+        assert self._flying is not None, "a row that may go on has an id on its way"
+        assert self._recent is not None
+        self._kv.keep(keep)
+        self._flying = self._flying[mx.array(keep)]
+        self._recent = self._recent.kept(keep)
+        self._controls = controls_of([row.settings for row in self._rows])
+
+    def step(self) -> list[tuple[int, int]]:
+        """Compute one more id for each row; tell (row's key, id) for each row that has an untold one.
+
+        The caller takes out with `leave` whatever has ended before the next step: at the latest a row at its limit.
+        """
+        if self._flying is None:
+            return []
+        if not self._is_ahead:
+            self._flying = self._dispatch(self._flying)
+            return list(zip([row.key for row in self._rows], _read(self._flying), strict=True))
+        known = self._flying
+        self._flying = self._dispatch(known) if self._can_go_on() else None
+        drawn = zip(self._rows, _read(known), self._is_new, strict=True)
+        told = [(row.key, token) for row, token, is_new in drawn if not is_new]
+        self._is_new = [False] * len(self._rows)
+        return told
+
+    def _can_go_on(self) -> bool:
+        return any(int(at) < row.limit for at, row in zip(self._positions, self._rows, strict=True))
+
+    def _dispatch(self, tokens: mx.array) -> mx.array:
+        assert self._kv is not None
+        assert self._controls is not None
+        assert self._recent is not None
+        if self._controls.penalties is not None:
+            self._recent.push(tokens)
+        logits = self._kv.forward(self._model, tokens[:, None])[:, -1, :]
+        drawn = draw(logits, self._controls, self._recent, self._positions, self._ends)
+        mx.async_eval(drawn)
+        self._positions = self._positions + 1
+        return drawn
+
+
+def _read(tokens: mx.array) -> list[int]:
+    return tokens.tolist()  # pyright: ignore[reportReturnType] a list of ints, as there is one axis

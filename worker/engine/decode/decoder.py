@@ -1,0 +1,188 @@
+"""The decoder: takes rows, reads their prompts, decodes them together, and tells what was drawn."""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import mlx.core as mx
+
+from .admission import Demand, Room, choose_group, chunk_size
+from .batch import Batch
+from .device import is_gpu, kv_tokens
+from .model import KV, Model, vocabulary_of
+from .prefill import Prefill
+from .row import Row
+from .settings import Settings
+
+_SMOOTHING = 0.3
+_WARM_UP_TOKENS = 32
+# MLX's pool of freed buffers fragments as lengths grow; now and then it is emptied, as mlx-lm does.
+_STEPS_PER_CLEARING = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a row's prefill has come, in ids."""
+
+    key: int
+    done: int
+    total: int
+
+
+class Decoder:
+    """Slots, and the rows that wait for one. All its methods belong to the one thread that owns MLX."""
+
+    def __init__(
+        self, model: Model, *, ends: Collection[int], slots: int, prefill_step: int, is_ahead: bool | None = None
+    ) -> None:
+        """`is_ahead` is the batch's; None chooses what suits the device."""
+        self._model = model
+        self.vocabulary = vocabulary_of(model)
+        # Some kinds of caches can't be merged: such a model is served one row at a time.
+        self.slots = slots if KV.fresh(model).can_merge else 1
+        self.steps = 0
+        self.prefill_tokens_per_second = 0.0
+        self._prefill_step = prefill_step
+        self._kv_tokens: int | None = None
+        self._waiting: list[Row] = []
+        self._long: Prefill | None = None  # a prompt of several chunks
+        self._group: Prefill | None = None  # prompts of one chunk
+        self._is_long_next = True
+        self._batch = Batch(model, ends, is_ahead=is_gpu() if is_ahead is None else is_ahead)
+
+    @property
+    def busy(self) -> int:
+        """How many slots are occupied, by rows that decode or are being read."""
+        return len(self._batch) + sum(len(prefill.rows) for prefill in self._prefills())
+
+    @property
+    def waiting(self) -> int:
+        """How many rows have no slot yet."""
+        return len(self._waiting)
+
+    @property
+    def tokens_to_read(self) -> int:
+        """How many prompt ids are still to be computed."""
+        running = sum(prefill.total * len(prefill.rows) - prefill.done for prefill in self._prefills())
+        return running + sum(len(row.ids) - 1 for row in self._waiting)
+
+    @property
+    def kv_bytes(self) -> int:
+        """Memory that all rows' state holds, in bytes."""
+        return self._batch.kv_bytes + sum(prefill.kv_bytes for prefill in self._prefills())
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to compute."""
+        return not self.busy and not self._waiting
+
+    def add(self, row: Row) -> None:
+        """Take a row in; it waits for a slot."""
+        self._waiting.append(row)
+
+    def drop(self, keys: Collection[int]) -> None:
+        """Forget these rows wherever they are; their slots are free at once."""
+        self._waiting = [row for row in self._waiting if row.key not in keys]
+        self._long, self._group = self._without(self._long, keys), self._without(self._group, keys)
+        self._batch.leave(keys)
+        if self.is_idle:
+            mx.clear_cache()  # freed buffers, a gigabyte after a long prompt: let others have them meanwhile
+
+    def admit(self) -> list[int]:
+        """Give slots to the rows whose turn it is; tell their keys. Their prompts are read by `prefill`."""
+        if self._group is not None or not self._waiting:
+            return []
+        chunk = self._chunk(waiting=len(self._waiting))
+        # While a long prompt is on its way, only those that fit in one chunk may pass it.
+        waiting = [row for row in self._waiting if self._long is None or len(row.ids) - 1 <= chunk]
+        places = choose_group([_demand(row) for row in waiting], self._room(), chunk)
+        rows = [waiting[place] for place in places]
+        if not rows:
+            return []
+        keys = {row.key for row in rows}
+        self._waiting = [row for row in self._waiting if row.key not in keys]
+        prefill = Prefill(self._model, rows)
+        if prefill.total > chunk:
+            self._long = prefill
+        else:
+            self._group = prefill
+        return [row.key for row in rows]
+
+    def decode(self) -> list[tuple[int, int]]:
+        """Take one step; tell (key, id) for each row that has one. The caller drops ended rows before the next."""
+        drawn = self._batch.step()
+        self.steps += bool(drawn)
+        if drawn and self.steps % _STEPS_PER_CLEARING == 0:
+            mx.clear_cache()
+        return drawn
+
+    def prefill(self) -> list[Progress]:
+        """Read one chunk; rows that are read join the batch. Tells how far those of several chunks have come."""
+        prefill = self._next_prefill()
+        if prefill is None:
+            return []
+        self._read_chunk(prefill)
+        is_long = prefill is self._long
+        progress = [Progress(row.key, prefill.done + 1, prefill.total + 1) for row in prefill.rows] if is_long else []
+        if prefill.is_done:
+            self._batch.join(prefill.rows, prefill.finished())
+            self._long, self._group = (None, self._group) if is_long else (self._long, None)
+        return progress
+
+    def warm_up(self) -> None:
+        """Run a row through every stage once, so that the first request finds kernels compiled and sizes measured."""
+        sampled = Settings(temperature=0.7, top_k=40, top_p=0.95, repeat_penalty=1.1)
+        for _ in range(2):
+            self.prefill_tokens_per_second = 0.0  # the first time kernels were being compiled
+            self.add(Row(key=0, ids=[0] * (_WARM_UP_TOKENS + 1), drawn=0, limit=1, settings=sampled))
+            self.admit()
+            self.prefill()
+            self._kv_tokens = kv_tokens(self._batch.bytes_per_token)
+            while not self.decode():
+                pass
+            self.drop({0})
+        self.steps = 0
+
+    def _prefills(self) -> list[Prefill]:
+        return [prefill for prefill in (self._long, self._group) if prefill is not None]
+
+    def _without(self, prefill: Prefill | None, keys: Collection[int]) -> Prefill | None:
+        """What is left of a prefill. A group of several rows has read nothing yet: it is read in one go."""
+        if prefill is None or not any(row.key in keys for row in prefill.rows):
+            return prefill
+        rows = [row for row in prefill.rows if row.key not in keys]
+        return Prefill(self._model, rows) if rows else None
+
+    def _next_prefill(self) -> Prefill | None:
+        """Take turns, so that a long prompt delays short ones by a chunk and not by itself."""
+        first, second = (self._long, self._group) if self._is_long_next else (self._group, self._long)
+        prefill = first or second
+        self._is_long_next = prefill is not self._long
+        return prefill
+
+    def _read_chunk(self, prefill: Prefill) -> None:
+        before = time.perf_counter()
+        tokens = prefill.advance(self._chunk(waiting=0) if prefill is self._long else prefill.total)
+        took = time.perf_counter() - before
+        if tokens:
+            measured, known = tokens / took, self.prefill_tokens_per_second
+            # Bad news is believed at once: the deeper a prompt, the slower it goes.
+            weight = _SMOOTHING if 0 < known < measured else 1.0
+            self.prefill_tokens_per_second = known + weight * (measured - known)
+
+    def _chunk(self, *, waiting: int) -> int:
+        return chunk_size(
+            tokens_per_second=self.prefill_tokens_per_second,
+            step=self._prefill_step,
+            decoding=len(self._batch),
+            waiting=waiting,
+        )
+
+    def _room(self) -> Room:
+        rows = [*self._batch.rows, *(row for prefill in self._prefills() for row in prefill.rows)]
+        longest = max((row.longest for row in rows), default=0)
+        return Room(self.slots - self.busy, self._kv_tokens, len(rows), longest)
+
+
+def _demand(row: Row) -> Demand:
+    return Demand(to_read=len(row.ids) - 1, longest=row.longest)

@@ -1,0 +1,101 @@
+"""The wall around mlx-lm's models and caches: the only module of the decode room that knows its names.
+
+What the room relies on: a model is called with ids [rows, n] and its layers' caches, and answers logits [rows, n,
+vocabulary]; caches merge, extend, filter, and take right-padded rows through prepare and finalize.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
+
+import mlx.core as mx
+from mlx_lm.models.cache import (  # pyright: ignore[reportMissingTypeStubs] mlx_lm is untyped
+    CacheList,
+    make_prompt_cache,  # pyright: ignore[reportUnknownVariableType] mlx_lm is untyped
+)
+
+
+class Model(Protocol):
+    """A language model of mlx-lm."""
+
+    def __call__(self, inputs: mx.array, /, *, cache: list[Any]) -> mx.array:
+        """Ids [rows, n] in, logits [rows, n, vocabulary] out; the caches grow by n."""
+        ...
+
+
+class KV:
+    """The state that some rows have left in the model's layers, all rows left-padded to one length."""
+
+    def __init__(self, layers: list[Any]) -> None:
+        self.layers = layers
+
+    @classmethod
+    def fresh(cls, model: Model) -> "KV":
+        """The state of one row that has read nothing; it can't take in a second row before it is merged."""
+        return cls(make_prompt_cache(cast("Any", model)))
+
+    @classmethod
+    def merged(cls, parts: Sequence["KV"]) -> "KV":
+        """One state for all of these single rows, each in its place."""
+        return cls([same[0].merge(list(same)) for same in zip(*(part.layers for part in parts), strict=True)])
+
+    @property
+    def can_merge(self) -> bool:
+        """Whether such a row can be decoded together with others; some kinds of caches can't."""
+        return all(_can_merge(layer) for layer in self.layers)
+
+    @property
+    def kv_bytes(self) -> int:
+        """Memory held, in bytes."""
+        return sum(layer.nbytes for layer in self.layers)
+
+    @property
+    def bytes_per_token(self) -> int:
+        """What one more token of one row takes, once it has read something; layers of fixed size add nothing."""
+        return sum(_bytes_per_token(layer) for layer in self.layers)
+
+    def forward(self, model: Model, ids: mx.array) -> mx.array:
+        """Feed ids [rows, n]; the logits [rows, n, vocabulary] cost nothing unless they are evaluated."""
+        return model(ids, cache=self.layers)
+
+    def prefill(self, model: Model, rows: Sequence[Sequence[int]]) -> None:
+        """Feed each row its ids and compute; rows of unequal length must be merged."""
+        longest = max(len(ids) for ids in rows)
+        padding = [longest - len(ids) for ids in rows]
+        if any(padding):
+            for layer in self.layers:
+                layer.prepare(lengths=[len(ids) for ids in rows], right_padding=padding)
+        self.forward(model, mx.array([[*ids, *[0] * more] for ids, more in zip(rows, padding, strict=True)]))
+        if any(padding):
+            for layer in self.layers:
+                layer.finalize()
+        mx.eval([layer.state for layer in self.layers])
+
+    def extend(self, other: "KV") -> None:
+        """Append the other's rows; both must be merged."""
+        for mine, theirs in zip(self.layers, other.layers, strict=True):
+            mine.extend(theirs)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Drop all rows but these, at least one, which come to stand in this order."""
+        for layer in self.layers:
+            layer.filter(list(rows))
+
+
+def vocabulary_of(model: Model) -> int:
+    """How many ids the model knows: ids beyond would read outside of its embedding."""
+    return KV.fresh(model).forward(model, mx.array([[0]])).shape[-1]
+
+
+def _can_merge(layer: Any) -> bool:
+    if isinstance(layer, CacheList):
+        return all(_can_merge(part) for part in cast("Sequence[Any]", layer.caches))
+    return hasattr(layer, "merge")
+
+
+def _bytes_per_token(layer: Any) -> int:
+    if isinstance(layer, CacheList):
+        return sum(_bytes_per_token(part) for part in cast("Sequence[Any]", layer.caches))
+    keys, values = getattr(layer, "keys", None), getattr(layer, "values", None)
+    if not isinstance(keys, mx.array) or not isinstance(values, mx.array):
+        return 0
+    return (keys.nbytes + values.nbytes) // (keys.shape[0] * keys.shape[2])

@@ -1,0 +1,22 @@
+"""A row: what is to be decoded in one slot, as plain values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Ids to go on after, and how. Positions count generated ids, so a resumed row draws as an undisturbed one."""
+
+    key: int  # the caller's name for it, never reused
+    ids: Sequence[int]  # the prompt, then what earlier attempts generated; at least one
+    drawn: int  # how many of `ids` were generated
+    limit: int  # how many may be generated in all
+    settings: Settings
+
+    @property
+    def longest(self) -> int:
+        """The most ids it may come to hold."""
+        return len(self.ids) - self.drawn + self.limit

@@ -1,0 +1,129 @@
+"""One generation: from a request to its last word. It knows ids, text and limits, and neither tensors nor the pipe.
+
+A resumed generation feeds the ids of earlier attempts through the same text stream without saying what they released:
+from then on it is in the state of the undisturbed one, and its next reply goes on in the middle of the text.
+
+The id that ends a turn is a generated id like the others: it stands in a `token` reply without text, and it is counted.
+Text that was held back comes with the last id, so whoever has logged all ids has all the text.
+"""
+
+import time
+from collections.abc import Collection
+from typing import NamedTuple
+
+from shared.errors import Fault, Refused
+from shared.event import Reason, Timings, Usage
+
+from .decode.row import Row
+from .decode.settings import Settings
+from .text.prompt import Prompt, hash_of
+from .text.stream import TextStream
+from .wire import Done, Generate, Started, Token
+
+
+class Window(NamedTuple):
+    """Where generated ids may lie: the most tokens in all, and how many ids there are."""
+
+    context_tokens: int
+    vocabulary: int
+
+
+class Generation:
+    """One request's state in the engine."""
+
+    def __init__(
+        self,
+        request: Generate,
+        *,
+        key: int,
+        has_op: bool,
+        prompt: Prompt,
+        stream: TextStream,
+        ends: Collection[int],
+        limit: int,
+    ) -> None:
+        self.id = request.id
+        self.key = key
+        self.has_op = has_op
+        self.reason: Reason | None = None  # why it ended; None: it goes on
+        self._prompt = prompt
+        self._stream = stream
+        self._ends = ends
+        self._limit = limit
+        self._resumed = request.resume.tokens if request.resume else []
+        self._completion_tokens = 0
+        self._taken_in = self._started = self._first_token = time.monotonic()
+        for token in self._resumed:
+            self._go_on_after(token)
+
+    def row(self, settings: Settings) -> Row:
+        """What there is to decode."""
+        return Row(
+            key=self.key,
+            ids=[*self._prompt.ids, *self._resumed],
+            drawn=len(self._resumed),
+            limit=self._limit,
+            settings=settings,
+        )
+
+    def start(self) -> Started:
+        """Tell that the prompt's turn has come."""
+        self._started = time.monotonic()
+        return Started(id=self.id, prompt_tokens=len(self._prompt.ids), prompt_hash=hash_of(self._prompt.ids))
+
+    def take(self, token: int) -> Token:
+        """Tell the next id with the text it released; afterwards `reason` says whether it was the last."""
+        if self._completion_tokens == len(self._resumed):
+            self._first_token = time.monotonic()
+        return Token(id=self.id, content=self._advance(token), tokens=[token])
+
+    def done(self) -> Done:
+        """Tell why and with what figures it ended; a count of a prompt's tokens ends as it begins."""
+        ended = time.monotonic()
+        first = max(self._first_token, self._started)
+        timings = Timings(
+            queued_ms=_ms(self._started - self._taken_in),
+            prefill_ms=_ms(first - self._started),
+            decode_ms=_ms(ended - first),
+        )
+        usage = Usage(prompt_tokens=len(self._prompt.ids), completion_tokens=self._completion_tokens)
+        return Done(id=self.id, reason=self.reason or "stop", usage=usage, timings=timings)
+
+    def _go_on_after(self, token: int) -> None:
+        if self.reason is not None:
+            raise Fault("stream_diverged", "`resume` goes on after the generation's end.", param="resume")
+        self._advance(token)
+
+    def _advance(self, token: int) -> str:
+        self._completion_tokens += 1
+        if token in self._ends:
+            self.reason = "stop"
+            return self._stream.finish()
+        text = self._stream.feed(token)
+        if not self._stream.is_stopped and self._completion_tokens >= self._limit:
+            self.reason = "length"
+            text += self._stream.finish()
+        if self._stream.is_stopped:
+            self.reason = "stop"
+        return text
+
+
+def limit_of(request: Generate, prompt: Prompt, window: Window) -> int:
+    """How many ids may be generated; refuses a prompt that leaves no room for one, and ids that the model lacks."""
+    room = window.context_tokens - len(prompt.ids)
+    if request.kind != "count" and room < 1:
+        said = f"The prompt has {len(prompt.ids)} tokens; of the context's {window.context_tokens} one must be new."
+        raise Refused("context_length_exceeded", said, param=_field_of(request))
+    if request.resume and not all(0 <= token < window.vocabulary for token in request.resume.tokens):
+        raise Refused(
+            "invalid_value", f"`resume` has an id that the model's {window.vocabulary} are not.", param="resume"
+        )
+    return max(1, min(request.max_tokens, room))
+
+
+def _field_of(request: Generate) -> str:
+    return next(name for name in ("prompt", "messages", "tokens") if getattr(request, name) is not None)
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1_000, 3)

@@ -1,0 +1,121 @@
+"""The engine's loop: take in, decode a step, prefill a chunk, for ever, all in the one thread that owns MLX."""
+
+from collections.abc import Collection
+from typing import assert_never
+
+from shared.errors import PoolError
+
+from .decode.decoder import Decoder
+from .generation import Generation
+from .pipe import Pipe, Taken
+from .reception import Reception
+from .vitals import Vitals
+from .wire import Cancel, Error, Generate, Prefill
+
+# A burst that finds the engine idle is read together. A lone request pays the lull, a stream of them the burst.
+_LULL_S = 0.002
+_BURST_S = 0.05
+
+
+class Loop:
+    """Runs a decoder between a pipe's two ends."""
+
+    def __init__(self, pipe: Pipe, reception: Reception, decoder: Decoder) -> None:
+        self._pipe = pipe
+        self._reception = reception
+        self._decoder = decoder
+        self._vitals = Vitals(decoder)
+        self._generations: dict[int, Generation] = {}
+        self._has_op_peer = False
+        self._is_at_eof = False
+
+    def run(self) -> None:
+        """Turn until everything asked by hand is answered and the input has ended; an agent's end ends the process."""
+        while not (self._is_at_eof and self._decoder.is_idle):
+            self.step()
+
+    def step(self) -> None:
+        """Turn once. What a step drew is written before the chunk is read, which takes longer."""
+        self._take_in()
+        self._admit()
+        self._decode()
+        self._report()
+        self._pipe.flush()
+        self._prefill()
+
+    def _take_in(self) -> None:
+        is_idle = self._decoder.is_idle
+        arrived = self._pipe.take(patience_s=self._vitals.due_in_s() if is_idle else 0)
+        gathered_s = 0.0
+        while arrived:
+            for taken in arrived:
+                self._obey(taken)
+            may_wait = is_idle and gathered_s < _BURST_S and not self._is_at_eof
+            arrived = self._pipe.take(patience_s=_LULL_S) if may_wait else []
+            gathered_s += _LULL_S
+
+    def _obey(self, taken: Taken) -> None:
+        self._has_op_peer = self._has_op_peer or taken.has_op
+        match taken.request:
+            case Generate() as request:
+                self._begin(request, has_op=taken.has_op)
+            case Cancel(id=cancelled):
+                self._forget(
+                    {generation.key for generation in self._generations.values() if generation.id == cancelled}
+                )
+            case Error() as error:
+                self._pipe.say(error)
+            case None:
+                self._is_at_eof = True
+            case _:
+                assert_never(taken.request)
+
+    def _begin(self, request: Generate, *, has_op: bool) -> None:
+        try:
+            generation, row = self._reception.receive(request, has_op=has_op)
+        except PoolError as error:
+            self._pipe.say(Error(id=request.id, code=error.code, message=error.message, param=error.param))
+            return
+        if row is None:
+            self._start(generation)
+            self._pipe.say(generation.done())
+            return
+        self._generations[generation.key] = generation
+        self._decoder.add(row)
+
+    def _admit(self) -> None:
+        for key in self._decoder.admit():
+            self._start(self._generations[key])
+
+    def _start(self, generation: Generation) -> None:
+        started = generation.start()
+        if generation.has_op:
+            self._pipe.say(started)
+
+    def _decode(self) -> None:
+        drawn = self._decoder.decode()
+        self._vitals.count(len(drawn))
+        ended: set[int] = set()
+        for key, token in drawn:
+            generation = self._generations[key]
+            self._pipe.say(generation.take(token))
+            if generation.reason is not None:
+                self._pipe.say(generation.done())
+                ended.add(key)
+        if ended:
+            self._forget(ended)
+
+    def _forget(self, keys: Collection[int]) -> None:
+        self._decoder.drop(keys)
+        for key in keys:
+            del self._generations[key]
+
+    def _prefill(self) -> None:
+        for progress in self._decoder.prefill():
+            generation = self._generations[progress.key]
+            if generation.has_op:
+                self._pipe.say(Prefill(id=generation.id, done=progress.done, total=progress.total))
+
+    def _report(self) -> None:
+        if self._has_op_peer and self._vitals.due_in_s() == 0:
+            self._pipe.say(self._vitals.report())

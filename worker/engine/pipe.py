@@ -1,0 +1,133 @@
+"""The process's end of the pipe: its real stdout, moved away, and a thread that reads stdin.
+
+The reader decodes and queues, nothing else, but it alone ends the process: on `stop`, and on EOF from a peer that
+speaks `op` or has asked nothing yet, at once and whatever MLX is doing; a restarted agent must not load a second model
+beside this one. Prompts typed by hand are answered before an EOF counts.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+import msgspec
+
+from shared.job import refusal_of
+
+from .wire import AnyReply, Cancel, Error, Generate, Stop, decode_request, encode_line, id_of
+
+_READ_BYTES = 1 << 16
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One line from the peer: a request, or the error that answers a line that is none. None stands for EOF."""
+
+    request: Generate | Cancel | Error | None
+    has_op: bool
+
+
+class Pipe:
+    """The replies' way out and the requests' way in. Only the engine's one thread takes and says."""
+
+    def __init__(self, *, requests: int, replies: int) -> None:
+        self._requests = requests
+        self._replies = replies
+        self._parent = os.getppid()
+        self._taken: SimpleQueue[Taken] = SimpleQueue()
+        self._unsaid: list[AnyReply] = []
+
+    @classmethod
+    def open(cls) -> "Pipe":
+        """Move stdout away: what a library prints from now on goes to stderr."""
+        sys.stdout.flush()
+        replies = os.dup(1)
+        os.dup2(2, 1)
+        return cls(requests=0, replies=replies)
+
+    def listen(self) -> None:
+        """Start the reader thread."""
+        threading.Thread(target=self._read, name="reader", daemon=True).start()
+
+    def take(self, *, patience_s: float) -> list[Taken]:
+        """Everything that has come; if nothing has, wait for the first of it."""
+        taken: list[Taken] = []
+        try:
+            taken.append(self._taken.get(block=patience_s > 0, timeout=patience_s or None))
+            while True:
+                taken.append(self._taken.get_nowait())
+        except Empty:
+            return taken
+
+    def say(self, reply: AnyReply) -> None:
+        """Have a reply written with the next `flush`."""
+        self._unsaid.append(reply)
+
+    def flush(self) -> None:
+        """Write what was said since the last time, with one call to the system; blocks while the pipe is full."""
+        if not self._unsaid:
+            return
+        lines = memoryview(b"".join(map(encode_line, self._unsaid)))
+        self._unsaid.clear()
+        while lines:
+            lines = lines[os.write(self._replies, lines) :]
+
+    def _read(self) -> None:
+        has_op = is_asked = False
+        for line in _lines_of(self._requests):
+            taken = _decode(line)
+            if taken.has_op and not has_op:
+                _die_with(self._parent)
+            has_op, is_asked = has_op or taken.has_op, True
+            self._taken.put(taken)
+        if has_op or not is_asked:
+            os._exit(0)
+        self._taken.put(Taken(None, has_op=False))
+
+
+def _lines_of(descriptor: int) -> Iterator[bytes]:
+    """Lines until EOF, the last one also without its newline; empty ones left out."""
+    parts: list[bytes] = []
+    while chunk := os.read(descriptor, _READ_BYTES):
+        first, *others = chunk.split(b"\n")
+        parts.append(first)
+        for other in others:
+            yield from _unless_empty(b"".join(parts))
+            parts = [other]
+    yield from _unless_empty(b"".join(parts))
+
+
+def _unless_empty(line: bytes) -> list[bytes]:
+    return [line] if line.strip() else []
+
+
+def _decode(line: bytes) -> Taken:
+    """Decode a line; `stop` is obeyed here and now."""
+    try:
+        request, has_op = decode_request(line)
+    except msgspec.ValidationError as error:
+        refused = refusal_of(error)
+        return Taken(
+            Error(id=id_of(line), code=refused.code, message=refused.message, param=refused.param), has_op=False
+        )
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Taken(
+            Error(id=id_of(line), code="invalid_json", message=f"The line is not JSON: {error}."), has_op=False
+        )
+    if isinstance(request, Stop):
+        os._exit(0)
+    return Taken(request, has_op=has_op)
+
+
+def _die_with(parent: int) -> None:
+    """Have Linux kill this process with its parent, also where a third process holds the other end of stdin open."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the call, which then never fires
+        os._exit(0)

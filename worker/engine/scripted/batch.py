@@ -1,0 +1,137 @@
+"""The slots, and who waits for one: continuous batching as the MLX engine does it, with time as a number.
+
+One step gives one id to every row that is due and computes one prefill chunk; all that it says is one piece of bytes.
+Nothing here waits or writes: a step returns how long it is meant to take, and `loop` takes that long.
+"""
+
+from collections import deque
+from typing import NamedTuple
+
+from shared.errors import PoolError, Refused
+from shared.event import Usage
+from shared.job import check_ask
+from worker.engine.wire import Done, Error, Generate, Started, Stats, encode_line
+
+from .generation import Generation
+from .prompt import Prompt, render
+from .settings import Settings
+from .vocabulary import Vocabulary
+
+PREFILL_CHUNK = 512
+_NS_PER_MS = 1_000_000
+# How long to wait at most when every row has a pace of its own and none is due: newcomers and cancels are seen between.
+_REST_NS = 5 * _NS_PER_MS
+
+
+class Step(NamedTuple):
+    """What a step said, and how long it takes."""
+
+    lines: bytes
+    takes_ns: int
+
+
+class Batch:
+    """The rows that hold a slot, in the order they came, and behind them those that wait."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._vocabulary = Vocabulary(settings.vocabulary)
+        self._step_ns = round(settings.step_ms * _NS_PER_MS)
+        self._prefill_ns = round(settings.prefill_ms_per_token * _NS_PER_MS)
+        self._waiting: deque[Generation] = deque()
+        self._rows: list[Generation] = []
+        self.steps = 0
+        self.tokens = 0  # generated since the start
+        self.prefilled = 0  # prompt tokens computed since the start
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nothing runs or waits."""
+        return not self._rows and not self._waiting
+
+    def take(self, ask: Generate, *, is_by_hand: bool, now_ns: int) -> bytes:
+        """Let a request wait for a slot; what can't be served is refused at once, in the bytes returned."""
+        try:
+            check_ask(ask)
+            prompt = render(ask)
+            if ask.kind == "count":
+                return _counted(ask, prompt, is_by_hand=is_by_hand)
+            self._check(ask, prompt, is_by_hand=is_by_hand)
+            row = Generation(
+                ask, prompt, is_by_hand=is_by_hand, settings=self._settings, vocabulary=self._vocabulary, now_ns=now_ns
+            )
+        except PoolError as error:
+            return encode_line(Error(id=ask.id, code=error.code, message=error.message, param=error.param))
+        self._waiting.append(row)
+        return b""
+
+    def cancel(self, request_id: str) -> None:
+        """Forget a request, wherever it is."""
+        self._rows = [row for row in self._rows if row.id != request_id]
+        self._waiting = deque(row for row in self._waiting if row.id != request_id)
+
+    def admit(self, now_ns: int) -> bytes:
+        """Give the free slots to those who waited longest."""
+        lines: list[bytes] = []
+        while self._waiting and len(self._rows) < self._settings.slots and not self._must_wait(self._waiting[0]):
+            row = self._waiting.popleft()
+            self._rows.append(row)
+            lines.append(row.begin(now_ns))
+        return b"".join(lines)
+
+    def step(self, now_ns: int) -> Step:
+        """Compute one prefill chunk, and an id for every row that has its prompt."""
+        self.steps += 1
+        lines, takes_ns = self._prefill(now_ns)
+        due = [row for row in self._rows if row.due_ns <= now_ns and not row.prefill_left and not row.is_ended]
+        lines.extend([row.step(now_ns) for row in due])
+        self.tokens += len(due)
+        if any(row.is_ended for row in self._rows):
+            self._rows = [row for row in self._rows if not row.is_ended]
+        if due or takes_ns or not self._rows:
+            return Step(b"".join(lines), takes_ns + self._step_ns)
+        return Step(b"".join(lines), self._rest_ns(now_ns))
+
+    def stats(self) -> Stats:
+        """Return the figures of this moment, those over time left at zero."""
+        busy, waiting = len(self._rows), len(self._waiting)
+        unread = sum(row.prefill_left for row in (*self._rows, *self._waiting))
+        return Stats(slots=self._settings.slots, busy=busy, waiting=waiting, prefill_tokens=unread, steps=self.steps)
+
+    def _check(self, ask: Generate, prompt: Prompt, *, is_by_hand: bool) -> None:
+        if not is_by_hand and any(row.id == ask.id for row in (*self._rows, *self._waiting)):
+            raise Refused("invalid_value", "This id is running.", param="id")
+        limit = self._settings.context_tokens
+        if prompt.tokens >= limit:
+            message = f"The prompt has {prompt.tokens} tokens; with at least one of answer it must fit in {limit}."
+            raise Refused("context_length_exceeded", message, param=ask.prompt_field)
+        if ask.resume and not all(0 <= token < self._vocabulary.size for token in ask.resume.tokens):
+            raise Refused("invalid_value", f"`resume` has an id beyond {self._vocabulary.size}.", param="resume")
+
+    def _must_wait(self, row: Generation) -> bool:
+        """Prompts by hand may have no id: their answers must not mingle."""
+        return row.is_by_hand and any(other.is_by_hand for other in self._rows)
+
+    def _prefill(self, now_ns: int) -> tuple[list[bytes], int]:
+        """Compute the next chunk of the first row that needs one; where prefill costs nothing, all of them."""
+        rows = [row for row in self._rows if row.prefill_left]
+        if self._prefill_ns:
+            rows = rows[:1]
+        lines: list[bytes] = []
+        done = 0
+        for row in rows:
+            tokens = min(row.prefill_left, PREFILL_CHUNK) if self._prefill_ns else row.prefill_left
+            lines.append(row.prefill(tokens, now_ns))
+            done += tokens
+        self.prefilled += done
+        return lines, done * self._prefill_ns
+
+    def _rest_ns(self, now_ns: int) -> int:
+        earliest = min(row.due_ns for row in self._rows)
+        return min(max(earliest - now_ns, 0), _REST_NS)
+
+
+def _counted(ask: Generate, prompt: Prompt, *, is_by_hand: bool) -> bytes:
+    started = Started(id=ask.id, prompt_tokens=prompt.tokens, prompt_hash=prompt.hash)
+    done = encode_line(Done(id=ask.id, reason="stop", usage=Usage(prompt_tokens=prompt.tokens, completion_tokens=0)))
+    return done if is_by_hand else encode_line(started) + done

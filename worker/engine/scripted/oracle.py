@@ -1,0 +1,60 @@
+"""What the scripted engine answers, said in the plainest way: the yardstick that tests hold every stream against.
+
+It shares the draw with the engine and nothing else: no hold-back, no batch, no pipe.
+"""
+
+from typing import NamedTuple
+
+from shared.event import Reason
+from shared.job import Ask
+
+from .draw import after, draw, root
+from .prompt import render
+from .vocabulary import DEFAULT_SIZE, EOS, Vocabulary, piece_of
+
+
+class Answer(NamedTuple):
+    """A whole generation: its text, all its ids (the one that ends the turn included), and why it ended."""
+
+    text: str
+    ids: list[int]
+    reason: Reason
+
+
+def expected(
+    ask: Ask,
+    seed: int = 0,
+    max_tokens: int | None = None,
+    *,
+    vocabulary: int = DEFAULT_SIZE,
+    eos_every: int | None = None,
+) -> Answer:
+    """Return what a scripted engine with this vocabulary and `--eos-every` answers, however often it is interrupted.
+
+    `max_tokens` is the ask's own unless given. The context is taken to be large enough.
+    """
+    limit = ask.max_tokens if max_tokens is None else max_tokens
+    state = root(render(ask).canonical, seed=seed, temperature=ask.temperature)
+    node = Vocabulary(vocabulary).start
+    ids: list[int] = []
+    reason: Reason = "length"
+    while len(ids) < limit:
+        edge = draw(state, node, eos_every)
+        state, node = after(state, edge.id), edge.node
+        ids.append(edge.id)
+        if edge.id == EOS or (ask.stops and _cut_at(_text_of(ids), ask.stops) is not None):
+            reason = "stop"
+            break
+    text = _text_of(ids)
+    return Answer(text[: _cut_at(text, ask.stops)], ids, reason)
+
+
+def _text_of(ids: list[int]) -> str:
+    """Return the text of ids; a character that the end cut in two is not shown."""
+    return b"".join(map(piece_of, ids)).decode(errors="ignore")
+
+
+def _cut_at(text: str, stops: tuple[str, ...]) -> int | None:
+    """Return where the stop string begins that is complete first, and of those that end together the longest."""
+    found = [(at + len(stop), at) for stop in stops if (at := text.find(stop)) >= 0]
+    return min(found)[1] if found else None

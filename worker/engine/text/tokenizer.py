@@ -1,0 +1,88 @@
+"""The wall around mlx-lm's tokenizer: the only module that knows its names and those of the template library."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+import jinja2
+from transformers.utils import chat_template_utils
+
+from shared.errors import Refused
+
+
+class Detokenizer(Protocol):
+    """Turns one request's ids into text, bit by bit."""
+
+    @property
+    def last_segment(self) -> str:
+        """The text that became readable since this was last asked for."""
+        ...
+
+    def add_token(self, token: int) -> None:
+        """Take the next id."""
+        ...
+
+    def finalize(self) -> None:
+        """Make what was held back readable, complete or not."""
+        ...
+
+
+class Tokenizer:
+    """What the engine asks of a tokenizer."""
+
+    def __init__(self, wrapped: Any) -> None:
+        self._wrapped = wrapped
+        self._size = len(wrapped)
+        pieces = cast("list[str | None]", wrapped.convert_ids_to_tokens(list(range(self._size))))
+        self._gaps = frozenset(token for token, piece in enumerate(pieces) if piece is None)
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The ids that end a turn."""
+        return frozenset(cast("set[int]", self._wrapped.eos_token_ids))
+
+    @property
+    def has_chat_template(self) -> bool:
+        """Whether conversations can be written out for this model."""
+        return bool(self._wrapped.has_chat_template)
+
+    def has_text(self, token: int) -> bool:
+        """Whether the id stands for text; models are padded with ids that stand for none."""
+        return token < self._size and token not in self._gaps
+
+    def detokenizer(self) -> Detokenizer:
+        """A fresh detokenizer."""
+        return cast("Detokenizer", self._wrapped.detokenizer)
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of plain text, with what the model wants before any text."""
+        return list(self._wrapped.encode(text))
+
+    def encode_chat(
+        self, messages: Sequence[Mapping[str, str]], options: Mapping[str, object], *, now_ms: int
+    ) -> list[int]:
+        """The ids of a conversation up to where the model answers; a template's clock shows `now_ms`, in UTC.
+
+        Raises:
+            Refused: the template takes no such conversation.
+
+        """
+        self._set_clock(now_ms)
+        try:
+            ids = self._wrapped.apply_chat_template(
+                [dict(message) for message in messages], add_generation_prompt=True, **options
+            )
+        except (jinja2.TemplateError, TypeError, ValueError, LookupError) as error:
+            raise Refused(
+                "invalid_value", f"The model's chat template takes no such messages: {error}", param="messages"
+            ) from error
+        return list(ids)
+
+    def _set_clock(self, now_ms: int) -> None:
+        """Show every attempt of a job the same time. The library gives templates no other way to its clock."""
+        template = self._wrapped.chat_template
+        if not isinstance(template, str) or "strftime_now" not in template:
+            return
+        moment = dt.datetime.fromtimestamp(now_ms / 1_000, tz=dt.UTC)
+        compiled = cast("Any", chat_template_utils)._compile_jinja_template(template)  # noqa: SLF001 its cache has no other door
+        compiled.globals["strftime_now"] = moment.strftime

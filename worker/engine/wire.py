@@ -1,0 +1,170 @@
+"""The engine's pipe: JSON lines over stdin and stdout, one object a line, as pure data.
+
+This module is the contract between the agent and any engine; it imports no mlx and no redis. Requests are told apart by
+`op`, replies by `status`. A line without `op` is one prompt by hand, and its asker is answered in the original
+engine's words only: loading, ready, token, done, error. The `id` is opaque and never reused: the agent drops lines of
+ids that it no longer maps, so a fenced generation's tokens can't land under the job's next attempt.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from shared.event import Reason, Timings, Usage
+from shared.job import Ask
+
+
+class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What earlier attempts generated: go on after these ids, and emit only what is new."""
+
+    tokens: list[int] = []
+
+
+class Generate(
+    Ask, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="op", tag="generate"
+):
+    """Generate; `seed` is set by the agent for every job, so that each attempt draws alike."""
+
+    id: Annotated[str, Meta(max_length=200)] = ""
+    resume: Resume | None = None
+    enqueued_at_ms: int | None = None  # what a chat template's clock shows, so that every attempt has the same prompt
+    tenant: str = ""  # the prompt cache's namespace
+
+
+class Cancel(msgspec.Struct, frozen=True, tag_field="op", tag="cancel"):
+    """End a generation; it is answered by silence, as the agent has forgotten the id. Unknown ids are ignored."""
+
+    id: str
+
+
+class Stop(msgspec.Struct, frozen=True, tag_field="op", tag="stop"):
+    """End the process, exit code 0, without finishing anything."""
+
+
+Request = Generate | Cancel | Stop
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="status"):
+    """One line from the engine."""
+
+
+class Loading(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="loading"):
+    """The model is on its way: `progress` from 0 to 1 where it is known."""
+
+    message: str
+    progress: float | None = None
+
+
+class Ready(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="ready"):
+    """The engine takes requests: `slots` at once, each with prompt + completion ≤ `context_tokens`."""
+
+    model: str
+    slots: int
+    context_tokens: int
+    fingerprint: str  # of config, weight index, tokenizer and template: what the queue's workers must share
+    device: str = ""
+    note: str = ""  # the compute path taken, and how to get a faster one
+
+
+class Started(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="started"):
+    """A generation joined the batch's prefill."""
+
+    id: str
+    prompt_tokens: int
+    prompt_hash: str  # of the prompt's token ids
+    cached_tokens: int = 0
+
+
+class Prefill(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="prefill"):
+    """Progress of a prefill, in tokens."""
+
+    id: str
+    done: int
+    total: int
+
+
+class Token(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="token"):
+    """New ids and the text they released; `content` may be empty while text is held back."""
+
+    id: str = ""
+    content: str = ""
+    reasoning: str = ""
+    tokens: list[int] = []
+
+
+class Done(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="done"):
+    """A generation ended; usage counts resumed tokens too. With kind=count, `completion_tokens` is 0."""
+
+    id: str = ""
+    reason: Reason
+    usage: Usage
+    timings: Timings = Timings()
+
+
+class Error(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="error"):
+    """A generation, or with an empty id a line that could not be read, was refused; the engine goes on."""
+
+    id: str = ""
+    code: str
+    message: str
+    param: str | None = None
+
+
+class Stats(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="stats"):
+    """Once a second to a peer that speaks `op`, also when idle: the sign that the engine's loop turns."""
+
+    slots: int
+    busy: int
+    waiting: int = 0  # taken in, but not yet in the batch
+    prefill_tokens: int = 0  # prompt tokens still to be computed for what was taken in
+    tokens_per_second: float = 0.0
+    prefill_tokens_per_second: float = 0.0
+    kv_bytes: int = 0
+    memory_bytes: int = 0
+    steps: int = 0  # decode steps since the start
+
+
+AnyReply = Loading | Ready | Started | Prefill | Token | Done | Error | Stats
+
+_REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+_BY_HAND = msgspec.json.Decoder(Generate)
+_REPLIES: msgspec.json.Decoder[AnyReply] = msgspec.json.Decoder(AnyReply)
+_ENCODER = msgspec.json.Encoder()
+
+
+class _Op(msgspec.Struct):
+    op: str | None = None
+    id: str = ""
+
+
+_OPS = msgspec.json.Decoder(_Op)
+
+
+def decode_request(line: bytes) -> tuple[Request, bool]:
+    """Decode a request line; the second value tells whether it named its `op`, else it was typed by hand.
+
+    Raises:
+        msgspec.DecodeError: the line is not JSON, or (its subclass ValidationError) not a request.
+
+    """
+    has_op = _OPS.decode(line).op is not None
+    return (_REQUESTS.decode(line) if has_op else _BY_HAND.decode(line)), has_op
+
+
+def id_of(line: bytes) -> str:
+    """The id of a request line that could not be decoded, or the empty string."""
+    try:
+        return _OPS.decode(line).id
+    except msgspec.DecodeError:
+        return ""
+
+
+def decode_reply(line: bytes) -> AnyReply:
+    """Decode a reply line."""
+    return _REPLIES.decode(line)
+
+
+def encode_line(value: Request | AnyReply) -> bytes:
+    """Encode a request or reply as one line, newline included."""
+    return _ENCODER.encode(value) + b"\n"
