@@ -109,14 +109,14 @@ class Claims:
             raise LeaseLost
         return reply[1].decode()
 
-    async def claim(self, free: int, *, held: int) -> list[Claimed] | NothingToClaim:
-        """Take at most `free` waiting jobs.
+    async def claim(self, free: int, *, held: int, yields: bool = False) -> list[Claimed] | NothingToClaim:
+        """Take at most `free` waiting jobs; one that `yields` takes none while another worker has a free slot.
 
         Raises:
             LeaseLost: a reaper has buried this incarnation. A lease that merely ended gets nothing until renewed.
 
         """
-        reply = await self._call("claim", [self.worker_id, self._host, free, held])
+        reply = await self._call("claim", [self.worker_id, self._host, free, held, int(yields)])
         match reply[0]:
             case b"DEAD":
                 raise LeaseLost

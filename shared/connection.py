@@ -21,8 +21,9 @@ MIN_REDIS = (7, 0)
 MIN_VALKEY = (7, 2)
 
 Arg = str | bytes | int | float
-# What a connection of redis-py raises; for the two modules that read from one directly.
-CONNECTION_ERRORS = (RedisError, OSError, TimeoutError)
+# What a connection of redis-py raises; for the two modules that read from one directly. RuntimeError is uvloop's word
+# for a write to a connection that broke a moment ago.
+CONNECTION_ERRORS = (RedisError, OSError, TimeoutError, RuntimeError)
 
 
 class NoScript(Exception):

@@ -1,5 +1,7 @@
 """When an agent claims: only what it can begin soon. The rest stays in the queue, for whoever is free first."""
 
+from typing import Literal
+
 import msgspec
 
 PREFILL_HELD_MS = 250
@@ -17,12 +19,17 @@ class Load(msgspec.Struct, frozen=True):
     holds_suspect: bool = False
 
 
-def may_claim(load: Load) -> bool:
+Willingness = Literal["no", "if_nobody_else_is_free", "yes"]
+
+
+def willingness(load: Load) -> Willingness:
     """Whether to claim one more job now.
 
-    A job behind a long prefill would wait here while another worker stands idle; a suspect runs alone.
+    A job behind a long prefill would wait here while another worker stands idle: then only if none does, since a batch
+    that is read together ends sooner than one that trickles in. A suspect runs alone.
     """
     if load.held >= load.slots or load.holds_suspect:
-        return False
+        return "no"
     rate = load.prefill_tokens_per_second or PREFILL_TOKENS_PER_S_GUESS
-    return load.prefill_tokens / rate * 1_000 < PREFILL_HELD_MS
+    is_short = load.prefill_tokens / rate * 1_000 < PREFILL_HELD_MS
+    return "yes" if is_short else "if_nobody_else_is_free"

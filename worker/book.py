@@ -65,7 +65,6 @@ class Book:
     def tell(self) -> None:
         """There is news to flush."""
         self._news.set()
-        self._changed.set()
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait until a condition on the book, or on what is announced by `touch`, holds."""

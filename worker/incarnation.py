@@ -12,15 +12,15 @@ import structlog
 
 from shared.claims import Claimed, Claims, Doorbell, LeaseLost, NothingToClaim
 from shared.errors import Fault, Refused
-from shared.event import Error as ErrorEvent
 from shared.event import decode_event
 from shared.queue import Queue
 
 from . import translate
-from .admission import may_claim
+from .admission import Willingness, willingness
 from .book import Book
 from .engine import wire
 from .flush import Flusher
+from .hearing import Hearing
 from .lifecycle import State, after
 from .presence import Tally, Told, fields
 from .run import Past, Run, past_of
@@ -31,6 +31,7 @@ REAP_EVERY_S = 0.25
 MINE_EVERY_S = 2.0
 # A class may hold an entry that only time makes mine to take (given back by this host, a suspect): look again.
 DOORBELL_MS = 1_000
+YIELD_MS = 100  # what was left for another worker may still lie there: its news of free slots was old
 AFTER_FAULT_S = 0.2
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -61,8 +62,8 @@ class Incarnation:
         self._engine = engine
         self._tally = tally
         self._host = host
-        self._stats: wire.Stats | None = None
         self._counter = itertools.count(1)
+        self._hearing = Hearing(self.book, self.worker_id, silence=self._silence)
         self._flusher = Flusher(claims, self.book, silence=self._silence, on_end=self._job_ended)
         self._is_hurried = False
 
@@ -129,41 +130,9 @@ class Incarnation:
                 self.book.close(run)
             return
 
-    # --- what the engine says ------------------------------------------------------------------------------------
-
     def hear(self, replies: list[wire.AnyReply]) -> None:
-        """Take in what the engine said; lines of runs that are no longer held are dropped."""
-        for reply in replies:
-            if isinstance(reply, wire.Stats):
-                self._stats = reply
-            elif not isinstance(reply, (wire.Loading, wire.Ready)) and (run := self.book.find(reply.id)):
-                self._hear_of(run, reply)
-        self.book.tell()
-
-    def _hear_of(self, run: Run, reply: wire.Started | wire.Prefill | wire.Token | wire.Done | wire.Error) -> None:
-        match reply:
-            case wire.Started():
-                self._hear_started(run, reply)
-            case wire.Prefill():
-                run.prefill_left = max(0, reply.total - reply.done)
-            case wire.Token():
-                run.add(translate.token_event(reply))
-            case wire.Done():
-                run.add(translate.done_event(reply, run))
-            case wire.Error():
-                run.add(translate.error_event(reply))
-
-    def _hear_started(self, run: Run, reply: wire.Started) -> None:
-        run.prompt_tokens = reply.prompt_tokens
-        run.prefill_left = reply.prompt_tokens + len(run.past.tokens) - reply.cached_tokens
-        if run.past.prompt_hash is not None and run.past.prompt_hash != reply.prompt_hash:
-            # Another template or tokenizer than the first attempt's: what follows would not fit what was told.
-            self._silence(run)
-            run.add(
-                ErrorEvent(code="stream_diverged", message="The workers of this queue read the prompt differently.")
-            )
-            return
-        run.add(translate.started_event(reply, run, self.worker_id))
+        """Take in what the engine said."""
+        self._hearing.hear(replies)
 
     # --- the loops -------------------------------------------------------------------------------------------------
 
@@ -186,11 +155,12 @@ class Incarnation:
 
     async def _claim(self) -> None:
         while True:
-            await self.book.until(self._may_claim)
+            await self.book.until(lambda: self._willingness() != "no")
+            yields = self._willingness() == "if_nobody_else_is_free"
             try:
-                got = await self._claims.claim(1, held=len(self.book))
+                got = await self._claims.claim(1, held=len(self.book), yields=yields)
                 if isinstance(got, NothingToClaim):
-                    await self._doorbell.wait(got, DOORBELL_MS)
+                    await self._doorbell.wait(got, YIELD_MS if yields else DOORBELL_MS)
                     continue
                 for claimed in got:
                     await self._begin(claimed)
@@ -220,12 +190,13 @@ class Incarnation:
 
     # --- one job ------------------------------------------------------------------------------------------------
 
-    def _may_claim(self) -> bool:
+    def _willingness(self) -> Willingness:
         ready = self._engine.ready
         if self.state != "ready" or ready is None or self._is_resting():
-            return False
-        rate = self._stats.prefill_tokens_per_second if self._stats else 0.0
-        return may_claim(self.book.load(slots=ready.slots, prefill_tokens_per_second=rate))
+            return "no"
+        stats = self._hearing.stats
+        rate = stats.prefill_tokens_per_second if stats else 0.0
+        return willingness(self.book.load(slots=ready.slots, prefill_tokens_per_second=rate))
 
     def _is_resting(self) -> bool:
         return self._tally.rests_until_ms() is not None
@@ -315,6 +286,6 @@ class Incarnation:
             busy=len(self.book),
             listens=self.listens,
             ready=self._engine.ready,
-            stats=self._stats,
+            stats=self._hearing.stats,
         )
         return fields(told, self._tally)

@@ -1,7 +1,8 @@
 """The Lua scripts of the queue, one file each, and how they are run.
 
-Every script is `prelude.lua`, then its own file, under a `#!lua` line: with it a wrong slot fails even on a one-node
-cluster, and a full Redis refuses before the first write. Only `submit` is refused then: all others drain the queue.
+Every script is `prelude.lua` and `entries.lua`, then its own file, under a `#!lua` line: with it a wrong slot fails
+even on a one-node cluster, and a full Redis refuses before the first write. Only `submit` is refused then: all others
+drain the queue.
 `python -m shared.scripts submit` prints a script whole, for producers in other languages.
 """
 
@@ -21,7 +22,7 @@ NAMES = ("submit", "claim", "append", "finish", "fail", "release", "cancel", "be
 def source(name: str) -> str:
     """The whole text of a script, as the server runs it."""
     folder = files(__name__)
-    parts = (folder.joinpath(f"{part}.lua").read_text("utf-8") for part in ("prelude", name))
+    parts = (folder.joinpath(f"{part}.lua").read_text("utf-8") for part in ("prelude", "entries", name))
     return f"#!lua{_FLAGS.get(name, ' flags=allow-oom')}\n" + "\n".join(parts)
 
 

@@ -1,6 +1,6 @@
 -- Take up to `free` waiting jobs, each as a new attempt owned by me.
 -- KEYS  1 the queue's prefix
--- ARGV  1 me (incarnation)  2 my host  3 free  4 how many jobs I hold
+-- ARGV  1 me (incarnation)  2 my host  3 free  4 how many jobs I hold  5 '1': nothing for me while another is free
 -- RETURNS  {'OK', {id, attempt, entry, body, seq, deadline_ms, enqueued_ms, tenant, trace, now_ms}, …}
 --          {'NONE', last re, hi, std, lo, sus}: the ids behind which a doorbell can wait · {'DEAD'}: no lease
 -- Atomic, since reading the entry, raising the attempt and naming the owner must be one: two claims of one entry
@@ -42,6 +42,15 @@ local function is_to_take_the_suspect()
     if may_take and redis.call('HGET', T .. ':worker:' .. wid, 'state') == 'ready' and (not first or wid < first) then first = wid end
   end
   return first == me
+end
+
+-- As the workers told with their last beats: good enough to choose by, never to lose a job by.
+local function another_is_free()
+  for _, wid in ipairs(live_workers(now)) do
+    local told = wid ~= me and redis.call('HMGET', T .. ':worker:' .. wid, 'state', 'slots', 'busy')
+    if told and told[1] == 'ready' and (tonumber(told[2]) or 0) > (tonumber(told[3]) or 0) then return true end
+  end
+  return false
 end
 
 local function next_entry()
@@ -114,7 +123,7 @@ local function grant(j, class, entry_id, fields)
 end
 
 -- Nobody buried me, so my jobs are still mine; but a lease that ended takes no more of them before it is renewed.
-local is_late = lease <= now
+local is_late = lease <= now or (ARGV[5] == '1' and another_is_free())
 local granted, is_through = {'OK'}, is_late
 for _ = 1, is_late and 0 or free + 64 do -- 64: what is over or broken is cleared away in passing, a bounded amount a call
   if #granted > free then break end

@@ -52,13 +52,14 @@ end
 -- it. Two ticks in a row must say so. Not asked in a cluster, where a node counts its own listeners only, nor for one
 -- lease after a stall, a restart or a registration, when connections are still coming back.
 local function find_silent()
-  local server = redis.call('INFO', 'server')
+  local server = redis.pcall('INFO', 'server')
+  if type(server) ~= 'string' then return {} end -- it may be denied: then leases decide alone
   local run_id = string.match(server, 'run_id:(%w+)')
   if tick.run_id ~= run_id or now - last > 3 * TICK_MS then
     redis.call('HSET', T .. ':tick', 'run_id', run_id, 'settling', int(now + LEASE_MS))
     return {}
   end
-  if now < (tonumber(tick.settling) or 0) or string.find(server, 'redis_mode:cluster', 1, true) then return {} end
+  if now < (tonumber(tick.settling) or 0) or string.find(server, '_mode:cluster', 1, true) then return {} end
   local silent = {}
   for _, wid in ipairs(redis.call('ZRANGEBYSCORE', T .. ':workers', '-inf', int(now + LEASE_MS - SILENT_MS))) do
     local told = redis.call('HMGET', T .. ':worker:' .. wid, 'listens', 'since', 'doubted')

@@ -103,6 +103,20 @@ async def test_an_attempt_that_went_back_is_fenced_before_anyone_takes_it(lab: L
         assert verdict.verdict == "fenced"
 
 
+async def test_a_worker_that_took_its_own_job_again_cannot_write_for_its_first_attempt(lab: Labs) -> None:
+    """The owner is the same, the attempt is not: what is still on its way from before must not land."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.running("one", worker)
+        await worker.release("one", 1)
+        await here.claim_one(worker)
+
+        (stale,) = await worker.append([Row("one", 1, 1, [started(1, 1)])])
+
+        assert stale.verdict == "fenced"
+        assert await here.events("one") == []
+
+
 async def test_another_workers_name_is_fenced_under_the_right_attempt(lab: Labs) -> None:
     """An attempt has one owner: its number alone lets nobody write."""
     async with lab() as here:

@@ -279,3 +279,18 @@ async def test_a_heap_of_broken_entries_does_not_hide_the_good_one_behind_it(lab
             assert await Doorbell(here.client, "m").wait(got, 1_000)
 
         assert [job.id for job in got if isinstance(job, Claimed)] == [good]  # pyright: ignore[reportUnknownVariableType, reportGeneralTypeIssues]
+
+
+async def test_a_busy_reader_leaves_a_job_to_a_worker_with_a_free_slot(lab: Labs) -> None:
+    """A job behind a long prefill would wait while another worker stands idle; where none does, it is taken."""
+    async with lab() as here:
+        reader, idle = await here.worker("a"), await here.worker("b")
+        await idle.beat({"state": "ready", "slots": 4, "busy": 3})
+        await here.submit("one")
+
+        left = await reader.claim(1, held=1, yields=True)
+        await idle.beat({"state": "ready", "slots": 4, "busy": 4})
+        taken = await reader.claim(1, held=1, yields=True)
+
+        assert not isinstance(left, list)
+        assert isinstance(taken, list)

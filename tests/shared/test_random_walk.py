@@ -92,7 +92,7 @@ class Walk:
         """Let an engine die."""
         worker = await self._some_worker()
         mine = [job for owner, job, _ in self.runs.values() if owner is worker]
-        await worker.fail([(job.id, job.attempt, 16) for job in mine])
+        await worker.fail([(job.id, job.attempt, self.random.choice([0, 16])) for job in mine])
         for job in mine:
             self._lose(job.id)
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from shared.claims import Claimed
-from worker.admission import Load, may_claim
+from worker.admission import Load, Willingness, willingness
 from worker.book import Book
 from worker.lifecycle import TABLE, Happening, Illegal, State, after
 from worker.run import Run
@@ -19,19 +19,19 @@ def run(name: str, *, entry: str = "std:1-1", prompt_tokens: int = 10) -> Run:
 @pytest.mark.parametrize(
     ("load", "expected"),
     [
-        (Load(slots=4, held=0, prefill_tokens=0, prefill_tokens_per_second=0), True),
-        (Load(slots=4, held=3, prefill_tokens=0, prefill_tokens_per_second=0), True),
-        (Load(slots=4, held=4, prefill_tokens=0, prefill_tokens_per_second=0), False),
-        (Load(slots=4, held=1, prefill_tokens=499, prefill_tokens_per_second=0), True),
-        (Load(slots=4, held=1, prefill_tokens=500, prefill_tokens_per_second=0), False),
-        (Load(slots=4, held=1, prefill_tokens=500, prefill_tokens_per_second=10_000), True),
-        (Load(slots=4, held=1, prefill_tokens=25, prefill_tokens_per_second=100), False),
-        (Load(slots=4, held=1, prefill_tokens=0, prefill_tokens_per_second=0, holds_suspect=True), False),
+        (Load(slots=4, held=0, prefill_tokens=0, prefill_tokens_per_second=0), "yes"),
+        (Load(slots=4, held=3, prefill_tokens=0, prefill_tokens_per_second=0), "yes"),
+        (Load(slots=4, held=4, prefill_tokens=0, prefill_tokens_per_second=0), "no"),
+        (Load(slots=4, held=1, prefill_tokens=499, prefill_tokens_per_second=0), "yes"),
+        (Load(slots=4, held=1, prefill_tokens=500, prefill_tokens_per_second=0), "if_nobody_else_is_free"),
+        (Load(slots=4, held=1, prefill_tokens=500, prefill_tokens_per_second=10_000), "yes"),
+        (Load(slots=4, held=1, prefill_tokens=25, prefill_tokens_per_second=100), "if_nobody_else_is_free"),
+        (Load(slots=4, held=1, prefill_tokens=0, prefill_tokens_per_second=0, holds_suspect=True), "no"),
     ],
 )
-def test_a_worker_claims_only_what_it_can_begin_soon(load: Load, *, expected: bool) -> None:
-    """A free slot, no suspect, and less than a quarter second of prefill held: else another worker is free first."""
-    assert may_claim(load) is expected
+def test_a_worker_claims_only_what_it_can_begin_soon(load: Load, expected: Willingness) -> None:
+    """A free slot, no suspect; behind a quarter second of prefill only what no other worker could begin at once."""
+    assert willingness(load) == expected
 
 
 def test_the_load_is_what_the_book_holds() -> None:

@@ -69,9 +69,10 @@ def test_an_idle_engine_reads_larger_chunks() -> None:
     assert chunk_size(tokens_per_second=300, step=512, decoding=0, waiting=1) == 256
 
 
-def test_a_burst_is_read_like_on_an_idle_engine() -> None:
-    """Where as many wait as decode, those who decode lose a second once, instead of all a step for each two prompts."""
-    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=8) == 256
+def test_a_burst_is_read_in_one_go() -> None:
+    """Where as many wait as decode, those who decode lose seconds once, instead of all a step for each two prompts."""
+    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=8) == 1_024
+    assert chunk_size(tokens_per_second=9_000, step=512, decoding=8, waiting=8) == 2_048
     assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=4) == 128
     assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=2) == 64
 

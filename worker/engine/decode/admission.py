@@ -7,6 +7,9 @@ from dataclasses import dataclass
 # also what an idle engine may be deaf to a cancel.
 _GAP_S = 0.25
 _MOST_PATIENCE = 4
+# What a burst may take at once on a slow machine: read in one go its rows decode together, and all end sooner. On a
+# fast one the chunk's size is the limit that counts.
+_BURST_S = 4.0
 _SMALLEST_CHUNK = 32
 _UNMEASURED_CHUNK = 128
 _LARGEST_GROUP = 8
@@ -54,11 +57,12 @@ def chunk_size(*, tokens_per_second: float, step: int, decoding: int, waiting: i
     `step` is the most where `decoding` rows wait for it. The more prompts are `waiting` for each of those rows the
     more is bearable: a burst is read in one go instead of between decode steps that carry few.
     """
+    is_burst = waiting > 1 and waiting >= decoding
     patience = min(_MOST_PATIENCE, max(1, _MOST_PATIENCE * waiting / decoding)) if decoding else _MOST_PATIENCE
     most = int(step * patience)
     if tokens_per_second <= 0:
         return min(most, _UNMEASURED_CHUNK)
-    bearable = int(tokens_per_second * _GAP_S * patience)
+    bearable = int(tokens_per_second * (_BURST_S if is_burst else _GAP_S * patience))
     return min(most, 1 << max(bearable, _SMALLEST_CHUNK).bit_length() - 1)
 
 

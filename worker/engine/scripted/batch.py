@@ -42,7 +42,6 @@ class Batch:
         self._rows: list[Generation] = []
         self.steps = 0
         self.tokens = 0  # generated since the start
-        self.prefilled = 0  # prompt tokens computed since the start
 
     @property
     def is_idle(self) -> bool:
@@ -96,7 +95,14 @@ class Batch:
         """Return the figures of this moment, those over time left at zero."""
         busy, waiting = len(self._rows), len(self._waiting)
         unread = sum(row.prefill_left for row in (*self._rows, *self._waiting))
-        return Stats(slots=self._settings.slots, busy=busy, waiting=waiting, prefill_tokens=unread, steps=self.steps)
+        return Stats(
+            slots=self._settings.slots,
+            busy=busy,
+            waiting=waiting,
+            prefill_tokens=unread,
+            prefill_tokens_per_second=self._settings.prefill_tokens_per_second,
+            steps=self.steps,
+        )
 
     def _check(self, ask: Generate, prompt: Prompt, *, is_by_hand: bool) -> None:
         if not is_by_hand and any(row.id == ask.id for row in (*self._rows, *self._waiting)):
@@ -123,7 +129,6 @@ class Batch:
             tokens = min(row.prefill_left, PREFILL_CHUNK) if self._prefill_ns else row.prefill_left
             lines.append(row.prefill(tokens, now_ns))
             done += tokens
-        self.prefilled += done
         return lines, done * self._prefill_ns
 
     def _rest_ns(self, now_ns: int) -> int:

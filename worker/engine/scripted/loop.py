@@ -108,7 +108,6 @@ class _Rates:
     def __init__(self) -> None:
         self._at_ns = time.monotonic_ns()
         self._tokens = 0
-        self._prefilled = 0
 
     def due_in_s(self, now_ns: int) -> float:
         return max(0, self._at_ns + _NS_PER_S - now_ns) / _NS_PER_S
@@ -119,9 +118,8 @@ class _Rates:
         stats = msgspec.structs.replace(
             batch.stats(),
             tokens_per_second=round((batch.tokens - self._tokens) / seconds, 1),
-            prefill_tokens_per_second=round((batch.prefilled - self._prefilled) / seconds, 1),
         )
-        self._at_ns, self._tokens, self._prefilled = now_ns, batch.tokens, batch.prefilled
+        self._at_ns, self._tokens = now_ns, batch.tokens
         return stats
 
 

@@ -28,6 +28,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fault: Fault | None = None
 
     @property
+    def prefill_tokens_per_second(self) -> float:
+        """Return how fast prompts are read; 0 where that takes no time, as for an engine that has read none."""
+        return 1_000 / self.prefill_ms_per_token if self.prefill_ms_per_token else 0.0
+
+    @property
     def fingerprint(self) -> str:
         """Return what two scripted engines must share to give the same answers."""
         return f"scripted-{self.vocabulary}-{self.eos_every or 'endless'}"

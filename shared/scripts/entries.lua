@@ -1,0 +1,180 @@
+-- The words for a queue's entries: their way back, what can't be run, those that came without a record, the groups.
+
+-- The fields of an entry that are kept when it moves; a producer may have sent thousands of others.
+local FIELDS = {'id', 'body', 'class', 'deadline', 'timeout_ms', 'tenant', 'trace', 'reply', 'v', 'not_on'}
+
+local function flat(fields)
+  local args = {}
+  for _, name in ipairs(FIELDS) do
+    if fields[name] then
+      args[#args + 1] = name
+      args[#args + 1] = fields[name]
+    end
+  end
+  return args
+end
+
+-- What can't be run by anyone, kept for the operator; a body only as long as a queue takes one.
+local function bury(fields, why, now)
+  if fields.body then fields.body = string.sub(fields.body, 1, limit('body_bytes')) end
+  redis.call('XADD', T .. ':dead', 'MAXLEN', '~', '10000', '*', 'why', why, 'at', int(now), unpack(flat(fields)))
+end
+
+local function host_of(wid) return string.match(wid, '^(.*)%.[^.]*%.[^.]*$') end
+
+local function live_workers(now) return redis.call('ZRANGEBYSCORE', T .. ':workers', '(' .. int(now), '+inf') end
+
+local function other_host_lives(host, now)
+  for _, wid in ipairs(live_workers(now)) do
+    if host_of(wid) ~= host then return true end
+  end
+  return false
+end
+
+local function poison(j, fields, now)
+  fields.id = j.id
+  bury(fields, 'poisoned', now)
+  conclude_error(j, 'poisoned', 'The job ended its workers again and again; it is kept as a dead letter.', now)
+end
+
+-- The one way back: the job becomes an entry of `re` (a suspect: of `sus`), its owner fenced in that instant. Drain,
+-- death, lost replies and crashes all come through here.
+local function give_back(j, not_on, now, is_suspect)
+  if j.cancel then return conclude_cancelled(j, j.cancel, now) end
+  local class, entry_id = split_entry(j.entry)
+  local found = redis.call('XRANGE', jobs(class), entry_id, entry_id)
+  if not found[1] then
+    return conclude_error(j, 'stream_lost', 'The queue lost the job.', now)
+  end
+  local fields = map(found[1][2])
+  -- An attempt logs `started` first: one event more than at the claim is no token yet.
+  local barren = j.seq > j.mark + 1 and 0 or j.barren + 1
+  if barren >= DEAD_AFTER then return poison(j, fields, now) end
+  fields.id, fields.class, fields.deadline = j.id, j.class, int(j.deadline)
+  fields.not_on = not_on ~= '' and not_on or nil
+  drop_entry(class, entry_id)
+  -- A suspect stays one until it has a token to show, whatever ended its attempt: its worker may have died of it.
+  if is_suspect == nil then is_suspect = class == 'sus' and barren > 0 end
+  local target = (is_suspect or barren >= SUSPECT_AFTER) and 'sus' or 're'
+  local back = redis.call('XADD', jobs(target), '*', unpack(flat(fields)))
+  redis.call('HSET', j.key, 'state', 'waiting', 'entry', target .. ':' .. back, 'barren', barren)
+  redis.call('HDEL', j.key, 'owner')
+end
+
+-- An engine died under the job, which had `new_tokens` of this attempt. With few it is a suspect: it waits to run alone.
+-- One that ends an engine alone, after another engine before, is poison; where there are two hosts, both have to say so:
+-- a sick machine must not condemn what is innocent.
+local function strike(j, host, new_tokens, now)
+  if new_tokens >= YOUNG_TOKENS then
+    redis.call('HDEL', j.key, 'strikes', 'struck_on')
+    return give_back(j, '', now, false)
+  end
+  local class, entry_id = split_entry(j.entry)
+  local strikes = j.strikes + 1
+  local is_proven = class == 'sus' and strikes >= STRIKES and (j.struck_on ~= host or not other_host_lives(host, now))
+  local found = is_proven and not j.cancel and redis.call('XRANGE', jobs(class), entry_id, entry_id)[1]
+  if found then return poison(j, map(found[2]), now) end
+  redis.call('HSET', j.key, 'strikes', strikes, 'struck_on', j.struck_on or host)
+  give_back(j, host, now, true)
+end
+
+-- An entry of a dead worker, or one whose claim reply was lost, goes back; what is over is let go.
+local function return_entry(class, entry_id, owner, now)
+  local found = redis.call('XRANGE', jobs(class), entry_id, entry_id)
+  if not found[1] then
+    redis.call('XACK', jobs(class), GROUP, entry_id)
+    return 0
+  end
+  local fields = map(found[1][2])
+  local j = load(fields.id or (class .. '-' .. entry_id))
+  if j and j.state == 'running' and j.owner == owner and j.entry == class .. ':' .. entry_id then
+    give_back(j, '', now)
+    return 1
+  end
+  -- Another entry carries the job, or its record is gone, which outlives every deadline: nobody waits for this one.
+  drop_entry(class, entry_id)
+  return 0
+end
+
+local function is_id(id) return #id <= 64 and string.match(id, '^[%w_-]+$') ~= nil end
+
+-- A whole number of 1 … most, or nil.
+local function whole(text, most)
+  local n = text and string.match(text, '^%d+$') and tonumber(text)
+  return n and n >= 1 and n <= most and n or nil
+end
+
+local function timeout_of(fields)
+  local timeout = whole(fields.timeout_ms, MAX_TIMEOUT_MS)
+  local body = fields.body
+  if not fields.timeout_ms and body and #body <= limit('body_bytes') and string.find(body, '"timeout_ms"', 1, true) then
+    local ok, ask = pcall(cjson.decode, body)
+    timeout = ok and type(ask) == 'table' and type(ask.timeout_ms) == 'number' and ask.timeout_ms or nil
+  end
+  return math.floor(math.min(math.max(timeout or limit('timeout_ms'), 1), MAX_TIMEOUT_MS))
+end
+
+-- The record of an entry that came by plain XADD, made when it is first looked at; its timeout counts from its first
+-- claim. An entry with a deadline was given back, and its record is gone: it is late, whenever that was.
+local function enroll(id, class, entry_id, fields, now)
+  local enqueued = tonumber(string.match(entry_id, '^%d+'))
+  local deadline = (class == 're' or class == 'sus') and whole(fields.deadline, 1e15)
+  local key = T .. ':job:' .. id
+  redis.call('HSET', key, 'state', 'waiting', 'attempt', 0, 'seq', 0, 'entry', class .. ':' .. entry_id,
+             'class', fields.class or class, 'hash', redis.sha1hex(fields.body or ''),
+             'deadline', int(deadline or enqueued + limit('wait_ms')), 'timeout', deadline and 0 or timeout_of(fields),
+             'attached', 0, 'enqueued', int(enqueued), 'tenant', fields.tenant or '', 'trace', fields.trace or '')
+  -- In this queue's slot, and no key of its own.
+  if fields.reply and string.sub(fields.reply, 1, #T + 7) == T .. ':reply:' then
+    redis.call('HSET', key, 'reply', fields.reply)
+  end
+  redis.call('PEXPIREAT', key, int(now + MAX_TIMEOUT_MS + limit('retention_ms')))
+  return load(id)
+end
+
+-- A job by its id, also one that came by plain XADD under its default id, which names its entry.
+local function find(id, now)
+  local j = load(id)
+  local class, entry_id = string.match(id, '^(%l+)-(%d+%-%d+)$')
+  if j or (class ~= 'hi' and class ~= 'std' and class ~= 'lo') then return j end
+  local found = redis.pcall('XRANGE', jobs(class), entry_id, entry_id) -- an error: such a number is no entry's id
+  local fields = not found.err and found[1] and map(found[1][2])
+  if not fields or fields.id then return nil end
+  return enroll(id, class, entry_id, fields, now)
+end
+
+-- Cancel a job that has not ended: at once if it waits, by a flag and a hint to its owner if it runs.
+local function cancel_job(j, reason, now)
+  if j.state == 'waiting' then
+    conclude_cancelled(j, reason, now)
+    return 'CANCELLED'
+  end
+  -- `unheard` is withdrawn when somebody submits the job again; a client's cancel must not become that.
+  if not j.cancel or j.cancel == 'unheard' then redis.call('HSET', j.key, 'cancel', reason) end
+  redis.call('PUBLISH', T .. ':ctl:' .. (j.owner or ''), 'cancel ' .. j.id)
+  return 'FLAGGED'
+end
+
+local function listeners(id) return redis.call('PUBSUB', 'NUMSUB', T .. ':chan:' .. id)[2] end
+
+local function ensure_group(class)
+  local made = redis.pcall('XGROUP', 'CREATE', jobs(class), GROUP, '0', 'MKSTREAM')
+  return not (type(made) == 'table' and made.err) -- BUSYGROUP: it was there
+end
+
+-- The group's reading position in a class: last delivered id and how many are pending; nil without entries.
+local function group(class)
+  if redis.call('XLEN', jobs(class)) == 0 then return nil end
+  for _, info in ipairs(redis.call('XINFO', 'GROUPS', jobs(class))) do
+    local g = map(info)
+    if g.name == GROUP then return g['last-delivered-id'], g.pending end
+  end
+  ensure_group(class)
+  return '0-0', 0
+end
+
+-- How many entries of a class nobody has claimed.
+local function waiting_in(class)
+  local last, pending = group(class)
+  return last and redis.call('XLEN', jobs(class)) - pending or 0
+end

@@ -1,0 +1,56 @@
+"""What the engine says, taken into the runs that it is said of: the pipe's side of an incarnation. No I/O."""
+
+from collections.abc import Callable, Iterable
+
+from shared.event import Error
+
+from . import translate
+from .book import Book
+from .engine import wire
+from .run import Run
+
+
+class Hearing:
+    """Listens to the engine for one incarnation; `silence` stops the engine's work on a run that is over."""
+
+    def __init__(self, book: Book, worker_id: str, *, silence: Callable[[Run], None]) -> None:
+        self.stats: wire.Stats | None = None  # the last ones
+        self._book = book
+        self._worker_id = worker_id
+        self._silence = silence
+
+    def hear(self, replies: Iterable[wire.AnyReply]) -> None:
+        """Take in what was said; lines of runs that are no longer held are dropped."""
+        for reply in replies:
+            if isinstance(reply, wire.Stats):
+                self.stats = reply
+                self._book.touch()
+            elif not isinstance(reply, (wire.Loading, wire.Ready)) and (run := self._book.find(reply.id)):
+                self._hear_of(run, reply)
+        self._book.tell()
+
+    def _hear_of(self, run: Run, reply: wire.Started | wire.Prefill | wire.Token | wire.Done | wire.Error) -> None:
+        match reply:
+            case wire.Started():
+                self._hear_started(run, reply)
+            case wire.Prefill():
+                run.prefill_left = max(0, reply.total - reply.done)
+                self._book.touch()
+            case wire.Token():
+                if run.prefill_left:
+                    self._book.touch()  # its prompt is read: there may be room for the next
+                run.add(translate.token_event(reply))
+            case wire.Done():
+                run.add(translate.done_event(reply, run))
+            case wire.Error():
+                run.add(translate.error_event(reply))
+
+    def _hear_started(self, run: Run, reply: wire.Started) -> None:
+        run.prompt_tokens = reply.prompt_tokens
+        run.prefill_left = reply.prompt_tokens + len(run.past.tokens) - reply.cached_tokens
+        if run.past.prompt_hash is not None and run.past.prompt_hash != reply.prompt_hash:
+            # Another template or tokenizer than the first attempt's: what follows would not fit what was told.
+            self._silence(run)
+            run.add(Error(code="stream_diverged", message="The workers of this queue read the prompt differently."))
+            return
+        run.add(translate.started_event(reply, run, self._worker_id))
