@@ -64,7 +64,7 @@ class Audience:
 
     def dismiss(self) -> None:
         """End every stream: this process stops. The jobs go on, so that their clients may resume them elsewhere."""
-        pass
+        self._is_dismissed = True
         for lingering in self._lingering:
             lingering.cancel()
         self._watch.fail_all(Fault("draining", "This gateway stops; the stream can be resumed at another one."))

@@ -70,6 +70,12 @@ class Hand:
         await self.broker.command("HSET", keys.job(job.id), "seq", self._said[job.id])
         await self.broker.command("PEXPIRE", keys.log(job.id), 600_000)
 
+    async def is_given_up(self, job: Claimed) -> bool:
+        """Whether the worker that runs the job is asked to stop, since nobody listens."""
+        [verdict] = await self.claims.append([Row(job.id, job.attempt, 1, [])])
+        assert verdict.asked in {"", "unheard"}
+        return verdict.asked == "unheard"
+
     def forget(self, job: Claimed, seq: int) -> None:
         """Go on numbering behind `seq`, as who sends again what was lost."""
         self._said[job.id] = seq

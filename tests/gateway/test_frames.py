@@ -4,7 +4,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.delivery import Delivery, Text
@@ -20,6 +20,7 @@ def delivery(content: str, seq: int = 17) -> Delivery:
 
 
 @given(st.text())
+@example("one\u2028two\u2029three\x85four")
 def test_any_text_survives_every_format(text: str) -> None:
     """Whatever a model says, its frames are single lines, and read back as the same text."""
     ndjson = Ndjson("job", "m").frame(delivery(text)).decode()

@@ -80,6 +80,20 @@ async def test_a_cut_channel_is_taken_up_again(serving: Serving) -> None:
         assert [event["seq"] for event in await client.end()] == [1, 2, 3, 4]
 
 
+async def test_what_was_missed_while_the_channel_was_away_is_in_the_log(serving: Serving) -> None:
+    """A relay that is told of a gap reads at once; it waits for no silence."""
+    async with serving() as served:
+        relay = Relay(served.hand.queue, "0" * 32, tally=Tally())
+        entry = ["XADD", served.hand.queue.keys.jobs("std"), "*", "id", relay.job_id, "body", '{"prompt":"x"}']
+        await served.hand.broker.command(*entry)
+        await served.hand.generate("a")
+
+        relay.on_gap()
+
+        assert [delivery.seq for delivery in await relay.next()] == [1, 2, 3]
+        assert relay.is_over
+
+
 class CountingQueue(Queue):
     """A real queue that notes how many jobs each look asked about."""
 

@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from shared.claims import Claimed, Row
 from shared.event import Cancelled
 from shared.keys import Keys
 
@@ -13,13 +12,6 @@ from .conftest import Eventually, Serving
 from .hand import DONE, MODEL, Served, refusal, text_in, tokens
 
 PROMPT = {"prompt": "x"}
-
-
-async def is_given_up(served: Served, job: Claimed) -> bool:
-    """Whether the worker that runs the job is asked to stop, since nobody listens."""
-    [verdict] = await served.hand.claims.append([Row(job.id, job.attempt, 1, [])])
-    assert verdict.asked in {"", "unheard"}
-    return verdict.asked == "unheard"
 
 
 async def is_empty(served: Served) -> bool:
@@ -53,7 +45,7 @@ async def test_leaving_between_claim_and_first_token_cancels_the_job(serving: Se
         async with served.follow(PROMPT):
             job = await served.hand.claim()
 
-        await eventually(lambda: is_given_up(served, job))
+        await eventually(lambda: served.hand.is_given_up(job))
         await served.hand.end(job, Cancelled(reason="unheard"))
 
 
@@ -65,7 +57,7 @@ async def test_leaving_in_mid_stream_cancels_the_job(serving: Serving, eventuall
             await served.hand.say(job, served.hand.started(job), *tokens("a"))
             await client.until(2)
 
-        await eventually(lambda: is_given_up(served, job), within=1)
+        await eventually(lambda: served.hand.is_given_up(job), within=1)
         await served.hand.end(job, Cancelled(reason="unheard"))
 
 
@@ -76,7 +68,7 @@ async def test_leaving_while_one_object_is_awaited_cancels_the_job(serving: Serv
             job = await served.hand.claim()
             await served.hand.say(job, served.hand.started(job), *tokens("a"))
 
-        await eventually(lambda: is_given_up(served, job))
+        await eventually(lambda: served.hand.is_given_up(job))
         await served.hand.end(job, Cancelled(reason="unheard"))
 
 
@@ -109,9 +101,9 @@ async def test_the_last_of_two_listeners_counts(serving: Serving, eventually: Ev
                 await eventually(lambda: has_streams(served, 1))
                 await served.hand.say(job, *tokens("a"))
                 await second.until(2)
-                assert not await is_given_up(served, job)
+                assert not await served.hand.is_given_up(job)
 
-            await eventually(lambda: is_given_up(served, job))
+            await eventually(lambda: served.hand.is_given_up(job))
         await served.hand.end(job, Cancelled(reason="unheard"))
 
 
@@ -124,7 +116,7 @@ async def test_a_background_job_belongs_to_nobody(serving: Serving, eventually: 
             await client.until(1)
         await eventually(lambda: has_streams(served, 0))
 
-        assert not await is_given_up(served, job)
+        assert not await served.hand.is_given_up(job)
         await served.hand.end(job, DONE)
 
 
@@ -139,7 +131,7 @@ async def test_a_direct_job_is_not_ended_by_who_looked_on(serving: Serving, even
             await client.until(1)
         await eventually(lambda: has_streams(served, 0))
 
-        assert not await is_given_up(served, job)
+        assert not await served.hand.is_given_up(job)
         await served.hand.end(job, DONE)
 
 
@@ -152,7 +144,7 @@ async def test_a_job_lingers_for_its_client(serving: Serving, eventually: Eventu
             await served.hand.say(job, served.hand.started(job), *tokens("a"))
             await client.until(2)
         await eventually(lambda: has_streams(served, 0))
-        assert not await is_given_up(served, job)
+        assert not await served.hand.is_given_up(job)
 
         rest = asyncio.create_task(served.http.get(f"/chat/{job.id}", params={"after": 1}))
         await eventually(lambda: has_streams(served, 1))
@@ -166,7 +158,7 @@ async def test_lingering_ends(serving: Serving, eventually: Eventually) -> None:
         async with served.follow(PROMPT | {"linger_ms": 50}):
             job = await served.hand.claim()
 
-        await eventually(lambda: is_given_up(served, job), within=2)
+        await eventually(lambda: served.hand.is_given_up(job), within=2)
         await served.hand.end(job, Cancelled(reason="unheard"))
 
 

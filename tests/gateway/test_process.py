@@ -141,6 +141,7 @@ async def test_a_stream_that_outlasts_the_drain_can_be_resumed(broker: str) -> N
             assert (await client.end())[-1]["error"]["code"] == "draining"
         assert await process.wait() == 0
 
+        assert not await hand.is_given_up(job)
         await hand.end(job, *tokens("b", first=2), DONE)
     async with gateway("--redis", broker) as (_, http):
         rest = await http.get(f"/chat/{job.id}", params={"after": 2})
