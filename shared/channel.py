@@ -87,7 +87,16 @@ class Listener:
             Fault: Redis does not answer.
 
         """
-        return await self.listen_raw(channel, lambda payload: on_batch(parse_batch(payload)), on_gap)
+
+        def on_payload(payload: bytes) -> None:
+            try:
+                batch = parse_batch(payload)
+            except ValueError:
+                on_gap()  # somebody published what is no batch: the log knows better
+            else:
+                on_batch(batch)
+
+        return await self.listen_raw(channel, on_payload, on_gap)
 
     async def listen_raw(
         self, channel: str, on_payload: Callable[[bytes], None], on_gap: Callable[[], None]

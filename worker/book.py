@@ -29,10 +29,6 @@ class Book:
         """The run that the engine means; None for one that was fenced or is over."""
         return self._runs.get(pipe_id)
 
-    def by_job(self, job_id: str) -> Run | None:
-        """The run of a job."""
-        return next((run for run in self._runs.values() if run.id == job_id), None)
-
     def open(self, run: Run) -> None:
         """Begin to hold a run."""
         self._runs[run.pipe_id] = run

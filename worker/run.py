@@ -34,7 +34,6 @@ class Run:
         self.prompt_tokens = prompt_tokens_estimate
         self.prefill_left = prompt_tokens_estimate
         self.generated = 0  # ids of this attempt and those before
-        self.is_cancelling = False
         self.ending: Ending | None = None
         self._acked_seq = claimed.seq  # Redis has everything up to here
         self._numbered_from = claimed.seq + 1  # seq of _numbered[0]

@@ -40,7 +40,7 @@ def room_of(name: str) -> str:
 
 
 def test_a_module_imports_what_its_room_may() -> None:
-    """The gateway and the worker never meet, redis is named in shared only, mlx in the engine and the catalogue only."""
+    """The gateway and the worker never meet; redis is named in shared only, mlx in engine and catalogue only."""
     strangers = [
         f"{module.name} imports {name}"
         for module in modules()

@@ -117,3 +117,39 @@ async def test_what_a_server_refuses_is_said_in_its_words(broker: str) -> None:
 
     assert fault.value.message.startswith("Redis refuses: ")
     await client.aclose()
+
+
+async def test_a_task_that_is_cancelled_in_a_call_ends(broker: str) -> None:
+    """At whatever moment the cancellation comes; one that is swallowed would be a worker that never drains."""
+    client = connect(broker, name="test")
+
+    async def call_for_ever() -> None:
+        while True:
+            await client.command("PING")
+
+    for moment in range(300):
+        task = asyncio.create_task(call_for_ever())
+        for _ in range(moment % 20):
+            await asyncio.sleep(0)
+        task.cancel()
+        async with asyncio.timeout(2):
+            await asyncio.wait([task])
+        assert task.cancelled()
+
+    await client.aclose()
+
+
+async def test_calls_that_are_cancelled_cost_no_connection(broker: str) -> None:
+    """Clients come and go by the thousand: what they leave behind must not use the connections up."""
+    client = connect(broker, name="test", connections=4)
+
+    for moment in range(60):
+        calls = [asyncio.create_task(client.command("PING")) for _ in range(20)]
+        for _ in range(moment % 15):
+            await asyncio.sleep(0)
+        for call in calls[::2]:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+
+    assert all(await asyncio.gather(*(client.command("PING") for _ in range(100))))
+    await client.aclose()

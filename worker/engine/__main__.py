@@ -6,6 +6,7 @@ Exit codes: 0 the peer has left or said so, 1 a fault of ours (the last line on 
 """
 
 import argparse
+import gc
 import os
 import sys
 import traceback
@@ -67,6 +68,7 @@ def _loaded(flags: argparse.Namespace, pipe: Pipe) -> "Loop":
     decoder = Decoder(loaded.model, ends=tokenizer.ends, slots=flags.slots, prefill_step=flags.prefill_step)
     tell("warming up", None)
     decoder.warm_up()
+    gc.freeze()  # what was loaded stays: a full collection need not walk it in the middle of a stream
     context_tokens = min(loaded.context_tokens, flags.context or loaded.context_tokens)
     pipe.say(
         Ready(

@@ -183,6 +183,15 @@ def test_a_resumed_row_goes_on_as_the_undisturbed_one() -> None:
     assert rest == {key: ids[3:] for key, ids in whole.items()}
 
 
+def test_any_prefill_step_will_do() -> None:
+    """A step of one token is slow, and nothing else."""
+    model = KINDS["full attention"]()
+    small = Decoder(model, ends=[], slots=8, prefill_step=1, is_ahead=False)
+    small.warm_up()
+
+    assert run(small, MIXED[:3]) == run(decoder_of(model), MIXED[:3])
+
+
 def test_slots_are_never_exceeded_and_never_idle() -> None:
     """As many rows run as there are slots, while others wait."""
     decoder = decoder_of(KINDS["full attention"](), slots=2)

@@ -10,6 +10,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
+from msgspec.structs import replace
 
 from worker.engine.wire import (
     AnyReply,
@@ -110,8 +111,8 @@ class Engine:
         answers: dict[str, Answer] = {}
         for request in requests:
             self._count += 1
-            answers[f"{self._count}"] = Answer()
-            self.write(encode_line(request).replace(b"{", b'{"id":"%d",' % self._count, 1))
+            answers[str(self._count)] = Answer()
+            self.write(replace(request, id=str(self._count)))
         self.hear_until(lambda reply: _file(reply, answers) and all(answer.end for answer in answers.values()))
         return list(answers.values())
 

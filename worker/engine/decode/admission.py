@@ -57,7 +57,7 @@ def chunk_size(*, tokens_per_second: float, step: int, decoding: int, waiting: i
     `step` is the most where `decoding` rows wait for it. The more prompts are `waiting` for each of those rows the
     more is bearable: a burst is read in one go instead of between decode steps that carry few.
     """
-    is_burst = waiting > 1 and waiting >= decoding
+    is_burst = waiting > 1 and 2 * waiting >= decoding
     patience = min(_MOST_PATIENCE, max(1, _MOST_PATIENCE * waiting / decoding)) if decoding else _MOST_PATIENCE
     most = int(step * patience)
     if tokens_per_second <= 0:

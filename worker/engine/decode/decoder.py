@@ -10,11 +10,11 @@ from .admission import Demand, Room, choose_group, chunk_size
 from .batch import Batch
 from .device import is_gpu, kv_tokens
 from .model import KV, Model, vocabulary_of
+from .pace import Pace
 from .prefill import Prefill
 from .row import Row
 from .settings import Settings
 
-_SMOOTHING = 0.3
 _WARM_UP_TOKENS = 32
 # MLX's pool of freed buffers fragments as lengths grow; now and then it is emptied, as mlx-lm does.
 _STEPS_PER_CLEARING = 512
@@ -41,7 +41,7 @@ class Decoder:
         # Some kinds of caches can't be merged: such a model is served one row at a time.
         self.slots = slots if KV.fresh(model).can_merge else 1
         self.steps = 0
-        self.prefill_tokens_per_second = 0.0
+        self._pace = Pace()
         self._prefill_step = prefill_step
         self._kv_tokens: int | None = None
         self._waiting: list[Row] = []
@@ -65,6 +65,11 @@ class Decoder:
         """How many prompt ids are still to be computed."""
         running = sum(prefill.total * len(prefill.rows) - prefill.done for prefill in self._prefills())
         return running + sum(len(row.ids) - 1 for row in self._waiting)
+
+    @property
+    def prefill_tokens_per_second(self) -> float:
+        """How fast prompts were read of late."""
+        return self._pace.tokens_per_second
 
     @property
     def kv_bytes(self) -> int:
@@ -133,13 +138,12 @@ class Decoder:
         """Run a row through every stage once, so that the first request finds kernels compiled and sizes measured."""
         sampled = Settings(temperature=0.7, top_k=40, top_p=0.95, repeat_penalty=1.1)
         for _ in range(2):
-            self.prefill_tokens_per_second = 0.0  # the first time kernels were being compiled
+            self._pace = Pace()  # the first time kernels are compiled, which tells nothing
             self.add(Row(key=0, ids=[0] * (_WARM_UP_TOKENS + 1), drawn=0, limit=1, settings=sampled))
             self.admit()
-            self.prefill()
-            self._kv_tokens = kv_tokens(self._batch.bytes_per_token)
             while not self.decode():
-                pass
+                self.prefill()
+            self._kv_tokens = kv_tokens(self._batch.bytes_per_token)
             self.drop({0})
         self.steps = 0
 
@@ -163,16 +167,12 @@ class Decoder:
     def _read_chunk(self, prefill: Prefill) -> None:
         before = time.perf_counter()
         tokens = prefill.advance(self._chunk(waiting=0) if prefill is self._long else prefill.total)
-        took = time.perf_counter() - before
         if tokens:
-            measured, known = tokens / took, self.prefill_tokens_per_second
-            # Bad news is believed at once: the deeper a prompt, the slower it goes.
-            weight = _SMOOTHING if 0 < known < measured else 1.0
-            self.prefill_tokens_per_second = known + weight * (measured - known)
+            self._pace.note(tokens, time.perf_counter() - before)
 
     def _chunk(self, *, waiting: int) -> int:
         return chunk_size(
-            tokens_per_second=self.prefill_tokens_per_second,
+            tokens_per_second=self._pace.tokens_per_second,
             step=self._prefill_step,
             decoding=len(self._batch),
             waiting=waiting,
