@@ -155,9 +155,12 @@ class Claims:
         """Give jobs (id, attempt, new tokens of this attempt) back because the engine died under them."""
         await self._call("fail", [self.worker_id, self._host, *(value for job in jobs for value in job)])
 
-    async def release(self, job_id: str, attempt: int, *, not_on: str = "") -> None:
-        """Hand a job over; `not_on` names the host that should not be the next to take it."""
-        await self._call("release", [self.worker_id, job_id, attempt, not_on])
+    async def release(self, job_id: str, attempt: int, *, not_on: str = "", has_no_room: bool = False) -> None:
+        """Hand a job over; `not_on` names the host that should not be the next to take it.
+
+        One that three workers had no room for, without a token in between, ends in `does_not_fit`.
+        """
+        await self._call("release", [self.worker_id, job_id, attempt, not_on, int(has_no_room)])
 
     async def mine(self, held: Sequence[str]) -> int:
         """Give back what was delivered to me but is not among the entries that I hold; returns how many."""

@@ -55,6 +55,10 @@ class Pool:
         finally:
             await client.aclose()
 
+    async def busy(self, slots: int) -> bool:
+        """Whether so many slots are taken, as the workers tell with their beats."""
+        return sum(worker["busy"] for worker in (await self.http.get("/pool")).json()["workers"]) == slots
+
     async def close(self) -> None:
         """End every process."""
         await self.http.aclose()

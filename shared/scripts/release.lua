@@ -1,14 +1,15 @@
 -- Hand a job that I run over to another worker, or say that it does not fit on mine.
 -- KEYS  1 the queue's prefix
--- ARGV  1 me  2 id  3 attempt  4 the host that should not take it again, or ''
+-- ARGV  1 me  2 id  3 attempt  4 the host that should not take it next, or ''  5 '1': my machine has no room for it
 -- RETURNS  'OK' | 'FENCED'
 -- Atomic, since the job must be nobody's and waiting in the same instant.
-local me, id, attempt, not_on = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local me, id, attempt, not_on, is_too_large = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5] == '1'
 local j = load(id)
 if not j or j.owner ~= me or j.attempt ~= attempt then return 'FENCED' end
 local now = now_ms()
-local hand_backs = j.seq > j.mark + 1 and 0 or j.hand_backs + 1
-if hand_backs >= HAND_BACKS and not_on ~= '' then
+-- A drain says nothing of the job: only want of room is counted.
+local hand_backs = j.seq > j.mark + 1 and 0 or j.hand_backs + (is_too_large and 1 or 0)
+if hand_backs >= HAND_BACKS then
   conclude_error(j, 'does_not_fit', 'No worker of this queue has room for the job.', now)
   return 'OK'
 end

@@ -143,7 +143,7 @@ async def test_a_job_that_no_worker_has_room_for_is_refused_at_last(lab: Labs) -
 
         for n, worker in enumerate(hosts):
             claimed = await here.claim_one(worker)
-            await worker.release("huge", claimed.attempt, not_on=f"mac{n}")
+            await worker.release("huge", claimed.attempt, not_on=f"mac{n}", has_no_room=True)
 
         error = await here.last("huge")
         assert isinstance(error, Error)
@@ -207,3 +207,16 @@ async def test_a_job_keeps_its_class_on_the_way(lab: Labs, job_class: str) -> No
         await worker.release("one", claimed.attempt)
 
         assert (await here.record("one"))["class"] == job_class
+
+
+async def test_a_drain_says_nothing_of_the_job(lab: Labs) -> None:
+    """However often a rolling restart hands it over before its first token, it is not one that fits nowhere."""
+    async with lab() as here:
+        await here.submit("unlucky")
+
+        for n in range(4):
+            worker = await here.worker(f"mac{n}")
+            claimed = await here.claim_one(worker)
+            await worker.release("unlucky", claimed.attempt, not_on=f"mac{n}")
+
+        assert await here.state("unlucky") == "waiting"

@@ -104,12 +104,11 @@ async def test_a_client_that_leaves_takes_its_job_along(start_pool: StartPool, e
     """Nobody reads, so nobody generates: the slot is free again, and the log says why."""
     async with start_pool(step_ms=20) as pool:
         async with pool.http.stream("POST", "/chat", json={"prompt": "never mind", "max_tokens": 4_000}) as response:
-            await anext(events_of(response))
+            stream = events_of(response)
+            await anext(stream)
+            await eventually(lambda: pool.busy(1))
 
-        async def is_free() -> bool:
-            return not any(worker["busy"] for worker in (await pool.http.get("/pool")).json()["workers"])
-
-        await eventually(is_free)
+        await eventually(lambda: pool.busy(0))
         last = (await pool.http.get(f"/chat/{response.headers['x-job-id']}")).text.splitlines()[-1]
 
     assert json.loads(last)["status"] == "cancelled"
