@@ -28,3 +28,11 @@ def after(state: State, happening: Happening) -> State:
         return TABLE[state][happening]
     except KeyError:
         raise Illegal(f"{happening} in state {state}") from None
+
+
+def drawn() -> str:
+    """The table as Markdown: a row a state, a column a happening."""
+    happenings = sorted({happening for row in TABLE.values() for happening in row})
+    head = f"| state | {' | '.join(happenings)} |\n|{'---|' * (len(happenings) + 1)}\n"
+    rows = (f"| {state} | {' | '.join(row.get(each, '–') for each in happenings)} |" for state, row in TABLE.items())
+    return head + "\n".join(rows) + "\n"
