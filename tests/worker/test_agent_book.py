@@ -7,7 +7,6 @@ import pytest
 from shared.claims import Claimed
 from worker.admission import Load, Willingness, willingness
 from worker.book import Book
-from worker.lifecycle import TABLE, Happening, Illegal, State, after
 from worker.run import Run
 
 
@@ -99,24 +98,3 @@ async def test_news_wake_the_flusher_at_once_and_silence_after_a_while() -> None
     async with asyncio.timeout(1):
         await book.news(within_s=60)
         await book.news(within_s=0.01)
-
-
-@pytest.mark.parametrize("state", TABLE)
-@pytest.mark.parametrize("happening", ["engine_ready", "engine_died", "drain", "empty"])
-def test_a_life_is_the_table_and_nothing_else(state: State, happening: Happening) -> None:
-    """What the table has not is a mistake of ours, and raises."""
-    if happening in TABLE[state]:
-        assert after(state, happening) == TABLE[state][happening]
-    else:
-        with pytest.raises(Illegal):
-            after(state, happening)
-
-
-def test_a_worker_whose_engine_died_claims_again_only_when_it_is_up() -> None:
-    """The round from ready over loading to ready."""
-    assert after(after("ready", "engine_died"), "engine_ready") == "ready"
-
-
-def test_every_state_can_be_drained() -> None:
-    """SIGTERM is never illegal, and never brings a worker back to work."""
-    assert {after(state, "drain") for state in TABLE} == {"draining", "gone"}
