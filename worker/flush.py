@@ -69,6 +69,17 @@ class Flusher:
             self._note_away(is_away=False)
             return True
 
+    async def forget(self, job_id: str) -> bool:
+        """Write nothing more of a job's earlier runs; tells whether one was held, and then none of it is on its way."""
+        held = [run for run in self._book if run.id == job_id]
+        for run in held:
+            self._drop(run, "claimed_again")
+        if held:
+            async with self._lock:
+                pass  # what a flush had on its way has been answered
+        self._ended = {run: at_s for run, at_s in self._ended.items() if run.id != job_id}
+        return bool(held)
+
     async def _append(self, rows: list[tuple[Run, Row]]) -> None:
         if not rows:
             return

@@ -202,6 +202,11 @@ class Incarnation:
         return self._tally.rests_until_ms() is not None
 
     async def _begin(self, claimed: Claimed) -> None:
+        if await self._flusher.forget(claimed.id):
+            # Redis lost the claim by which I run this job, and counts its attempts anew: two runs must never write
+            # under one number. What the first one wrote is the beginning of the same stream.
+            await self._claims.release(claimed.id, claimed.attempt)
+            return
         pipe_id = f"{claimed.id}/{claimed.attempt}/{next(self._counter)}"
         run = Run(claimed, pipe_id, prompt_tokens_estimate=len(claimed.body) // translate.BYTES_PER_TOKEN)
         self.book.open(run)

@@ -10,8 +10,8 @@ import traceback
 
 import msgspec
 
+from worker.engine.pipe import Pipe
 from worker.engine.scripted.loop import Loop
-from worker.engine.scripted.pipe import Pipe
 from worker.engine.scripted.settings import read_settings
 from worker.engine.wire import Token, decode_reply, encode_line
 

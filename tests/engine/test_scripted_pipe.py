@@ -272,9 +272,7 @@ def test_garbage_stands_between_two_lines(start: Start) -> None:
 
 def test_a_print_does_not_reach_the_pipe() -> None:
     """What a library prints goes to stderr: the engine's first act is to move stdout away."""
-    script = (
-        "from worker.engine.scripted.pipe import Pipe; p = Pipe.open(); print('noise', flush=True); p.write(b'line')"
-    )
+    script = "from worker.engine.pipe import Pipe; p = Pipe.open(); print('noise', flush=True); p.write(b'line')"
 
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
 

@@ -5,7 +5,6 @@ speaks `op` or has asked nothing yet, at once and whatever MLX is doing; a resta
 beside this one. Prompts typed by hand are answered before an EOF counts.
 """
 
-import ctypes
 import os
 import signal
 import sys
@@ -39,7 +38,8 @@ class Pipe:
         self._requests = requests
         self._replies = replies
         self._parent = os.getppid()
-        self._taken: SimpleQueue[Taken] = SimpleQueue()
+        # What was read together is queued together, so that a burst joins the batch in one step.
+        self._taken: SimpleQueue[list[Taken]] = SimpleQueue()
         self._unsaid: list[AnyReply] = []
 
     @classmethod
@@ -54,13 +54,13 @@ class Pipe:
         """Start the reader thread."""
         threading.Thread(target=self._read, name="reader", daemon=True).start()
 
-    def take(self, *, patience_s: float) -> list[Taken]:
-        """Everything that has come; if nothing has, wait for the first of it."""
+    def take(self, *, patience_s: float | None) -> list[Taken]:
+        """Everything that has come; if nothing has, wait so long for the first of it, without end for None."""
         taken: list[Taken] = []
         try:
-            taken.append(self._taken.get(block=patience_s > 0, timeout=patience_s or None))
+            taken += self._taken.get(block=patience_s != 0, timeout=patience_s or None)
             while True:
-                taken.append(self._taken.get_nowait())
+                taken += self._taken.get_nowait()
         except Empty:
             return taken
 
@@ -70,40 +70,39 @@ class Pipe:
 
     def flush(self) -> None:
         """Write what was said since the last time, with one call to the system; blocks while the pipe is full."""
-        if not self._unsaid:
-            return
-        lines = memoryview(b"".join(map(encode_line, self._unsaid)))
-        self._unsaid.clear()
-        while lines:
-            lines = lines[os.write(self._replies, lines) :]
+        if self._unsaid:
+            lines = b"".join(map(encode_line, self._unsaid))
+            self._unsaid.clear()
+            self.write(lines)
+
+    def write(self, lines: bytes) -> None:
+        """Write lines that are encoded already, with one call to the system; blocks while the pipe is full."""
+        view = memoryview(lines)
+        while view:
+            view = view[os.write(self._replies, view) :]
 
     def _read(self) -> None:
         has_op = is_asked = False
-        for line in _lines_of(self._requests):
-            taken = _decode(line)
-            if taken.has_op and not has_op:
+        for lines in _bursts_of(self._requests):
+            burst = [_decode(line) for line in lines]
+            if not has_op and any(taken.has_op for taken in burst):
                 _die_with(self._parent)
-            has_op, is_asked = has_op or taken.has_op, True
-            self._taken.put(taken)
+            has_op, is_asked = has_op or any(taken.has_op for taken in burst), True
+            self._taken.put(burst)
         if has_op or not is_asked:
             os._exit(0)
-        self._taken.put(Taken(None, has_op=False))
+        self._taken.put([Taken(None, has_op=False)])
 
 
-def _lines_of(descriptor: int) -> Iterator[bytes]:
-    """Lines until EOF, the last one also without its newline; empty ones left out."""
-    parts: list[bytes] = []
+def _bursts_of(descriptor: int) -> Iterator[list[bytes]]:
+    """Read to the end, and give the lines that came whole with each read; a last one without newline counts."""
+    rest = b""
     while chunk := os.read(descriptor, _READ_BYTES):
-        first, *others = chunk.split(b"\n")
-        parts.append(first)
-        for other in others:
-            yield from _unless_empty(b"".join(parts))
-            parts = [other]
-    yield from _unless_empty(b"".join(parts))
-
-
-def _unless_empty(line: bytes) -> list[bytes]:
-    return [line] if line.strip() else []
+        *lines, rest = (rest + chunk).split(b"\n")
+        if whole := [line for line in lines if line.strip()]:
+            yield whole
+    if rest.strip():
+        yield [rest]
 
 
 def _decode(line: bytes) -> Taken:
@@ -128,6 +127,8 @@ def _die_with(parent: int) -> None:
     """Have Linux kill this process with its parent, also where a third process holds the other end of stdin open."""
     if sys.platform != "linux":
         return
+    import ctypes  # noqa: PLC0415 - ten milliseconds that a prompt by hand needn't wait for
+
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the call, which then never fires
         os._exit(0)

@@ -5,10 +5,10 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from worker.engine.pipe import Pipe
 from worker.engine.wire import Error, encode_line
 
 from .loop import Loop
-from .pipe import Pipe
 from .settings import UsageError, read_settings
 
 

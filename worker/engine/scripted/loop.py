@@ -1,15 +1,14 @@
 """The engine's one loop: load, then take in, write, step, for ever. The only place that looks at the clock."""
 
 import time
-from queue import Empty
 
 import msgspec
 
+from worker.engine.pipe import Pipe, Taken
 from worker.engine.wire import Cancel, Error, Generate, Loading, Ready, Stats, encode_line
 
 from .batch import Batch
 from .faults import strike
-from .pipe import Pipe, Taken
 from .settings import Settings
 
 _NS_PER_S = 1_000_000_000
@@ -67,16 +66,10 @@ class Loop:
 
     def _take_in(self, *, may_wait: bool) -> bytes:
         """Take in all that is queued; with `may_wait`, wait for the first of it until the next stats are due."""
-        lines: list[bytes] = []
+        patience_s: float | None = 0
         if may_wait and not self._is_at_eof:
-            seconds = self._rates.due_in_s(time.monotonic_ns()) if self._has_op_peer else None
-            try:
-                lines.extend(map(self._obey, self._pipe.requests.get(timeout=seconds)))
-            except Empty:
-                return b""
-        while not self._pipe.requests.empty():
-            lines.extend(map(self._obey, self._pipe.requests.get()))
-        return b"".join(lines)
+            patience_s = self._rates.due_in_s(time.monotonic_ns()) if self._has_op_peer else None
+        return b"".join(map(self._obey, self._pipe.take(patience_s=patience_s)))
 
     def _obey(self, taken: Taken) -> bytes:
         self._has_op_peer = self._has_op_peer or taken.has_op
