@@ -70,7 +70,7 @@ class Flusher:
             return True
 
     async def forget(self, job_id: str) -> bool:
-        """Write nothing more of a job's earlier runs; tells whether one was held, and then none of it is on its way."""
+        """Write nothing more of a job's earlier runs; tells whether one was held. None of it is on its way then."""
         held = [run for run in self._book if run.id == job_id]
         for run in held:
             self._drop(run, "claimed_again")
