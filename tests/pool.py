@@ -36,6 +36,11 @@ class Pool:
         flags = ["--engine", "scripted", "--slots", str(slots), "--engine-args", engine_args, "--drain-s", "0.2"]
         self.workers.append(self._start("worker", *flags, "--name", f"mac-{len(self.workers) + 1}"))
 
+    def add_mlx_worker(self, model: str) -> None:
+        """Start a worker with a real model; on MLX's own BLAS, whose results are the same bit for bit in any batch."""
+        flags = ["--model", model, "--slots", "8", "--drain-s", "0.2", "--name", f"mac-{len(self.workers) + 1}"]
+        self.workers.append(self._start("worker", *flags, MLX_POOL_BLAS="reference"))
+
     async def ready(self, workers: int) -> None:
         """Wait until so many workers take jobs."""
         deadline = time.monotonic() + 20
@@ -71,12 +76,12 @@ class Pool:
             process.kill()
             process.wait()
 
-    def _start(self, module: str, *flags: str) -> subprocess.Popen[bytes]:
+    def _start(self, module: str, *flags: str, **env: str) -> subprocess.Popen[bytes]:
         with (self._logs / f"{module}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", module, "--redis", self.broker, *flags],
                 stderr=log,
-                env=os.environ | {"NO_COLOR": "1"},
+                env=os.environ | {"NO_COLOR": "1"} | env,
             )
 
 
