@@ -4,6 +4,7 @@
 #   make test                     the everyday tests, nothing to start first
 #   make lint                     linters and types
 #   make long                     the tests that take longer
+#   make chaos                    the pool under faults, every scenario for half a minute: a quarter of an hour
 #   make wheel                    the wheel that installs without a checkout
 #   make lock                     the hash-pinned requirements of the images, from what is resolved now
 
@@ -13,7 +14,7 @@ UV := $(if $(UV_ON_PATH),$(UV_ON_PATH),.tools/uv/bin/uv)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test long lint wheel lock
+.PHONY: help up test long chaos lint wheel lock
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -26,6 +27,9 @@ test: $(UV)
 
 long: $(UV)
 	@$(UV) run pytest -m long $(ARGS)
+
+chaos: $(UV)
+	@$(UV) run python -m tests.chaos --seconds 20 $(ARGS)
 
 lint: $(UV)
 	@$(UV) run ruff check

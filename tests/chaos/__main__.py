@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .checker import check
 from .history import read_history
+from .namespace import is_possible
 from .process import ROOT
 from .report import report
 from .run import HISTORY, run
@@ -34,6 +35,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(scenario: Scenario, flags: argparse.Namespace) -> int:
+    if scenario.needs_namespaces and not is_possible():
+        _show(f"{scenario.name}: skipped, no network namespaces here\n")
+        return 0
     seed = secrets.randbits(32) if flags.seed is None else flags.seed
     seconds = flags.seconds or scenario.seconds
     folder = RUNS / f"{scenario.name}-{seed}-{time.strftime('%H%M%S')}"

@@ -39,6 +39,10 @@ class Broker:
         """Start it on the data that is there."""
         self.process.start()
 
+    def forget(self) -> None:
+        """Throw its data away: what a run is judged by is its history."""
+        shutil.rmtree(self._data, ignore_errors=True)
+
     def tear(self, cut_bytes: int) -> int:
         """Cut the end off the newest append-only file of a server that is dead; returns how much was cut."""
         newest = max(self._data.glob("appendonlydir/*.incr.aof"), key=lambda path: path.stat().st_mtime)

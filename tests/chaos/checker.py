@@ -24,6 +24,7 @@ CHECKS = (
     pace.somebody_always_gets_on,
     pace.takeovers_are_as_expected,
     pace.refusals_are_quick,
+    pace.the_pool_comes_back,
     pace.leaving_frees_the_slot,
     pace.something_was_tried,
 )

@@ -9,6 +9,7 @@ import msgspec
 from . import history as h
 from .oracle import Answer, answer_of
 
+REHEARSAL = "rehearsal"
 TERMINAL = frozenset({"done", "error", "cancelled"})
 
 
@@ -72,13 +73,29 @@ class Evidence:
         """What the job's text must be; None for a job that nobody is known to have asked for."""
         if job not in self._answers:
             requests = self.requests_of.get(job)
-            body = msgspec.json.encode(self.asked[requests[0]].body) if requests else None
-            self._answers[job] = None if body is None else answer_of(body, job)
+            self._answers[job] = self._find_answer(self.asked[requests[0]], job) if requests else None
         return self._answers[job]
+
+    def _find_answer(self, asked: h.Asked, job: str) -> Answer | None:
+        if self.rules.oracle == "scripted":
+            return answer_of(msgspec.json.encode(asked.body), job)
+        return self._rehearsed.get(msgspec.json.encode(asked.body))
 
     @cached_property
     def _answers(self) -> dict[str, Answer | None]:
         return {}
+
+    @cached_property
+    def _rehearsed(self) -> dict[bytes, Answer]:
+        """What each body was answered with before the storm."""
+        rehearsed = [asked for asked in self.asked.values() if asked.client == REHEARSAL]
+        return {msgspec.json.encode(asked.body): _told(self.logged.get(asked.job, [])) for asked in rehearsed}
+
+
+def _told(log: Sequence[h.Logged]) -> Answer:
+    prompt_tokens = next((event.prompt_tokens for event in log if event.prompt_tokens is not None), 0)
+    ids = [token for event in log for token in event.tokens]
+    return Answer("".join(event.content for event in log), ids, prompt_tokens)
 
 
 def _of(records: Sequence[h.AnyRecord], kind: type[h.RecordT]) -> list[h.RecordT]:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from .history import Manners
+from .kinds import KINDS, THEMES
 
 HTTP_CLIENT, SERVICE = "client", "service"  # what their names begin with
 _THEMES = (
@@ -26,6 +27,7 @@ class Load(msgspec.Struct, frozen=True):
     submitters: int = 1  # straight to the broker
     requests: int | None = None  # of each; None: until the time is up
     tokens: tuple[int, int] = (10, 120)
+    kinds: tuple[str, ...] = tuple(KINDS)
     pause_s: float = 0.05  # at most, between two requests
     leavers: float = 0.0
     cancellers: float = 0.0
@@ -34,6 +36,7 @@ class Load(msgspec.Struct, frozen=True):
     nameless: float = 0.0  # without a key: such a one can't be made again
     twins: int = 1  # how often each request is made at once, with one key
     villains: dict[str, int] = {}  # directives of the scripted engine, and how many requests carry each
+    is_rehearsed: bool = False  # everything is asked once before the storm too; `requests` must be a number
     extra: dict[str, Any] = {}  # fields of every body
 
 
@@ -56,7 +59,9 @@ def orders_of(load: Load, seed: int, client: str) -> Iterator[Order]:
     number = 0
     while load.requests is None or number < load.requests:
         number += 1
-        yield _order(load, chance, client, f"{client}-{number}", seed)
+        request, kind = f"{client}-{number}", load.kinds[number % len(load.kinds)]
+        body = _body(load, chance, kind, f"{request}/{seed}")
+        yield _order(load, chance, client, request, body)
 
 
 def villains_of(load: Load, seed: int) -> list[Order]:
@@ -74,8 +79,7 @@ def villains_of(load: Load, seed: int) -> list[Order]:
     ]
 
 
-def _order(load: Load, chance: random.Random, client: str, request: str, seed: int) -> Order:
-    body = _body(load, chance, f"{request}/{seed}") | load.extra
+def _order(load: Load, chance: random.Random, client: str, request: str, body: dict[str, Any]) -> Order:
     manners = _manners(load, chance)
     return Order(
         request=request,
@@ -103,21 +107,6 @@ def _manners(load: Load, chance: random.Random) -> Manners:
     return "polite"
 
 
-def _body(load: Load, chance: random.Random, mark: str) -> dict[str, Any]:
-    """One of the ways to ask: greedy, seeded, with stop strings, with penalties, as a conversation, as bare text."""
-    prompt = f"{chance.choice(_THEMES)} #{mark}"
-    body: dict[str, Any] = {"max_tokens": chance.randint(*load.tokens)}
-    match chance.randrange(6):
-        case 0:
-            return body | {"prompt": prompt, "temperature": 0}
-        case 1:
-            return body | {"prompt": prompt, "seed": chance.randrange(2**32)}
-        case 2:
-            return body | {"prompt": prompt, "stop": chance.sample(_STOPS, chance.randint(1, 3))}
-        case 3:
-            return body | {"prompt": prompt, "repeat_penalty": 1.3, "presence_penalty": 0.5, "frequency_penalty": 0.2}
-        case 4:
-            turns = [{"role": "system", "content": "말을 아껴라"}, {"role": "user", "content": prompt}]
-            return body | {"messages": turns}
-        case _:
-            return body | {"prompt": prompt, "kind": "text"}
+def _body(load: Load, chance: random.Random, kind: str, mark: str) -> dict[str, Any]:
+    fields = KINDS[kind](f"{chance.choice(THEMES)} #{mark}", chance)
+    return {"max_tokens": chance.randint(*load.tokens)} | fields | load.extra

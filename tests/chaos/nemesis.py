@@ -6,6 +6,7 @@ A strike takes back what it did before it returns, so a run's end never finds th
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Generator, Sequence
 from typing import Protocol
 
@@ -23,6 +24,7 @@ class Field:
         self.pool = pool
         self._history = history
         self._taken: set[str] = set()
+        self.engine_deaths = Counter[str]()  # by agent, since the agent's start
 
     def struck(self, nemesis: "Nemesis", target: str = "", detail: str = "") -> None:
         """Write down that something was done."""

@@ -14,33 +14,38 @@ from shared.keys import Keys
 from shared.queue import Queue
 
 from .broker import HOST, Broker
+from .namespace import Namespace
 from .process import Process, is_running, python
 from .proxy import Proxy
 from .shape import Shape
 
-MODEL = "scripted"
+MODEL = "scripted"  # the queue's name, whatever its workers run
 READY_WITHIN_S = 60.0
 
 
 class Pool:
     """A pool of this shape, for the length of an `async with`."""
 
-    def __init__(self, shape: Shape, folder: Path, chance: random.Random) -> None:
+    def __init__(self, shape: Shape, folder: Path, seed: int) -> None:
         self.shape = shape
         self.keys = Keys(MODEL)
         self.ports = [_free_port() for _ in range(shape.gateways)]
         self.proxies: dict[str, Proxy] = {}
+        self.namespaces = {f"mac-{n + 1}": Namespace(n) for n in range(shape.workers if shape.is_apart else 0)}
         self.broker = Broker(_free_port(), folder, fsync=shape.fsync)
         self.redis = connect(self.broker.url, name="driver")
         self._folder = folder
-        self._chance = chance
+        self._seed = seed
         self.gateways = [self._gateway(number) for number in range(shape.gateways)]
         self.workers = [self._worker(number) for number in range(shape.workers)]
 
     async def __aenter__(self) -> Self:
         """Start everything; returns when all workers take jobs."""
         try:
+            for namespace in self.namespaces.values():
+                namespace.open()
             self.broker.start()
+            await self._write_model()
             await until(self.is_broker_up, "the broker is up")
             if self.shape.limits:
                 pairs = [word for pair in self.shape.limits.items() for word in pair]
@@ -63,6 +68,17 @@ class Pool:
             await proxy.close()
         await self.redis.aclose()
         await asyncio.to_thread(self.broker.process.end)
+        for namespace in self.namespaces.values():
+            namespace.close()
+        self.broker.forget()
+
+    async def _write_model(self) -> None:
+        if self.shape.model:
+            folder = str(self._folder / self.shape.model)
+            writing = await asyncio.create_subprocess_exec(
+                *python("worker.catalog", "synthetic", self.shape.model, folder), stdout=asyncio.subprocess.DEVNULL
+            )
+            assert await writing.wait() == 0, f"{self.shape.model} can't be written"
 
     @property
     def broker_ports(self) -> frozenset[int]:
@@ -102,16 +118,26 @@ class Pool:
 
     def _worker(self, number: int) -> Process:
         name, shape = f"mac-{number + 1}", self.shape
-        engine = f"--step-ms {shape.step_ms} {shape.engine_args}".strip()
-        flags = ["--engine", "scripted", "--slots", str(shape.slots), "--engine-args", engine]
-        argv = python("worker", "--redis", self._way(name), "--name", name, "--drain-s", str(shape.drain_s), *flags)
-        return Process(name, "worker", argv, self._folder)
+        flags = ["--queue", MODEL, "--name", name, "--slots", str(shape.slots), "--drain-s", str(shape.drain_s)]
+        argv = python("worker", "--redis", self._way(name), *flags, *self._engine(number))
+        if name in self.namespaces:
+            argv = [*self.namespaces[name].prefix, *argv]
+        return Process(name, "worker", argv, self._folder, {"MLX_POOL_BLAS": "reference"})
+
+    def _engine(self, number: int) -> list[str]:
+        shape = self.shape
+        if shape.model:
+            return ["--model", str(self._folder / shape.model), "--context-tokens", "2048"]
+        fault = " --fault crash@30" if number < shape.sick else ""
+        return ["--engine", "scripted", "--engine-args", f"--step-ms {shape.step_ms}{fault}"]
 
     def _way(self, name: str) -> str:
-        if not self.shape.is_proxied:
+        if not self.shape.is_proxied and name not in self.namespaces:
             return self.broker.url
-        proxy = self.proxies[name] = Proxy(_free_port(), self.broker.port, self._chance)
-        return f"redis://{HOST}:{proxy.port}/0"
+        host = self.namespaces[name].here if name in self.namespaces else HOST
+        chance = random.Random(f"{self._seed}/{name}")
+        proxy = self.proxies[name] = Proxy(_free_port(), self.broker.port, chance, host=host)
+        return f"redis://{host}:{proxy.port}/0"
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str, *, within_s: float = 30.0) -> float:

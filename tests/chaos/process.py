@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,10 +15,13 @@ _END_WITHIN_S = 10.0
 class Process:
     """A running process, and after it the next one under the same name."""
 
-    def __init__(self, name: str, kind: str, argv: Sequence[str], folder: Path) -> None:
+    def __init__(
+        self, name: str, kind: str, argv: Sequence[str], folder: Path, env: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.kind = kind
         self._argv = list(argv)
+        self._env = dict(env or {})
         self._log = folder / f"{name}.log"
         self._child: subprocess.Popen[bytes] | None = None
         self.is_paused = False
@@ -39,10 +42,11 @@ class Process:
         """Start it; a name has one process at a time."""
         assert not self.is_alive, f"{self.name} runs already"
         self.is_paused = False
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("MLX_POOL_", "MLX_MODEL_"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLX_POOL_", "MLX_MODEL_"))}
+        env = kept | {"NO_COLOR": "1"} | self._env
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
-                self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, env=env | {"NO_COLOR": "1"}
+                self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, env=env
             )
 
     def children(self) -> list[int]:

@@ -35,7 +35,8 @@ CLEAR = Weather()
 class Proxy:
     """Carries connections from `port` to the broker's."""
 
-    def __init__(self, port: int, broker_port: int, chance: random.Random) -> None:
+    def __init__(self, port: int, broker_port: int, chance: random.Random, *, host: str = HOST) -> None:
+        self.host = host
         self.port = port
         self.weather = CLEAR
         self.lost = 0  # messages
@@ -50,7 +51,7 @@ class Proxy:
     async def open(self) -> None:
         """Begin to listen."""
         self.turn(CLEAR)
-        self._server = await asyncio.start_server(self._take, HOST, self.port)
+        self._server = await asyncio.start_server(self._take, self.host, self.port)
 
     async def close(self) -> None:
         """Listen no more, and cut every connection."""

@@ -14,6 +14,7 @@ from shared.connection import connect
 from . import history as h
 from .census import census, rest
 from .client import Client
+from .evidence import REHEARSAL
 from .gather import gather
 from .history import History
 from .load import HTTP_CLIENT, SERVICE, Load, Order, orders_of, villains_of
@@ -30,7 +31,7 @@ async def run(scenario: Scenario, *, seed: int, seconds: float, folder: Path) ->
     """Run a scenario; its history is returned, and kept in the folder with the processes' words."""
     history = History(folder / HISTORY)
     try:
-        async with Pool(scenario.shape, folder, random.Random(f"{seed}/network")) as pool:
+        async with Pool(scenario.shape, folder, seed) as pool:
             began = h.Began(at=0, scenario=scenario.name, seed=seed, seconds=seconds, rules=scenario.rules)
             history.add(began)
             async with _spied(scenario, pool, history), _Crowd(pool, scenario.load, seed, history) as crowd:
@@ -45,6 +46,7 @@ async def run(scenario: Scenario, *, seed: int, seconds: float, folder: Path) ->
 
 async def _storm(scenario: Scenario, pool: Pool, crowd: "_Crowd", seconds: float, history: History) -> None:
     await crowd.warm_up()
+    await crowd.rehearse()
     history.add(await census(pool, "base", at=history.now()))
     is_over = asyncio.Event()
     field = Field(pool, history)
@@ -76,7 +78,8 @@ class _Crowd:
         self.seed = seed
         self._load = load
         self._line = connect(pool.broker.url, name="submitters", timeout_ms=BLOCK_MS + 2_000)
-        self._client = Client(pool.ports, MODEL, history, random.Random(f"{seed}/gateways"))
+        self._ports = pool.ports
+        self._history = history
         self._submitter = Submitter(self._line, pool.keys, history)
 
     async def __aenter__(self) -> Self:
@@ -85,22 +88,40 @@ class _Crowd:
     async def __aexit__(self, *_: object) -> None:
         await self._line.aclose()
 
+    def _client(self, name: str) -> Client:
+        return Client(self._ports, MODEL, self._history, random.Random(f"{self.seed}/gateways/{name}"))
+
     async def warm_up(self) -> None:
         """Let every client ask once, so that whatever is made at the first request is there."""
         load = msgspec.structs.replace(self._load, requests=1, tokens=(4, 8), leavers=0.0, cancellers=0.0, slow=0.0)
         orders = [order for n in range(load.clients) for order in orders_of(load, self.seed, f"warm-{n}")]
-        await asyncio.gather(*(self._ask_once(order, self._client) for order in orders))
+        await asyncio.gather(*(self._ask_once(order, self._client(order.client)) for order in orders))
+
+    async def rehearse(self) -> None:
+        """Ask everything once, undisturbed, where the answers are what the storm's are held against."""
+        if not self._load.is_rehearsed:
+            return
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(self._load.clients):
+                tasks.create_task(self._rehearse(f"{HTTP_CLIENT}-{number}"))
+
+    async def _rehearse(self, name: str) -> None:
+        client = self._client(name)
+        for order in orders_of(self._load, self.seed, name):
+            request = f"{REHEARSAL}-{order.request}"
+            await self._ask_once(msgspec.structs.replace(order, client=REHEARSAL, request=request), client)
 
     async def ask(self, is_over: asyncio.Event) -> None:
         """Let everybody ask until they have had enough or it is over."""
         load = self._load
         async with asyncio.TaskGroup() as tasks:
             for number in range(load.clients):
-                tasks.create_task(self._ask_all(load, f"{HTTP_CLIENT}-{number}", is_over, self._client))
+                name = f"{HTTP_CLIENT}-{number}"
+                tasks.create_task(self._ask_all(load, name, is_over, self._client(name)))
             for number in range(load.submitters):
                 tasks.create_task(self._ask_all(load, f"{SERVICE}-{number}", is_over, self._submitter))
             for order in villains_of(load, self.seed):
-                tasks.create_task(self._ask_once(order, self._client))
+                tasks.create_task(self._ask_once(order, self._client(order.client)))
 
     async def _ask_all(self, load: Load, name: str, is_over: asyncio.Event, asker: Client | Submitter) -> None:
         for order in orders_of(load, self.seed, name):

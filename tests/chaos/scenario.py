@@ -18,4 +18,6 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     nemeses: tuple[Nemesis, ...] = ()
     rules: Rules = Rules()
     seconds: float = 10.0  # when nobody says how long
+    is_figure: bool = False  # as long as its load takes: for figures, not for every day
+    needs_namespaces: bool = False  # not every machine has them
     is_spied: bool = True  # false where being unheard matters: a pattern subscriber hears everything

@@ -2,9 +2,10 @@
 
 import signal
 
+from .kinds import SEEDED
 from .load import Load
 from .nemeses.broker import CutClients, FillBroker, FreezeBroker, KillBroker
-from .nemeses.network import Reset, Storm
+from .nemeses.network import Partition, Reset, Storm
 from .nemeses.processes import Kill, KillEngine, Pause, Roll
 from .proxy import Weather
 from .rules import Rules
@@ -46,8 +47,21 @@ _TABLE = (
         seconds=4.0,
     ),
     Scenario(
+        name="sick-machine",
+        story="one machine's engine crashes under whatever it runs: no job is condemned for that, and it steps aside",
+        shape=Shape(workers=3, sick=1),
+        rules=Rules(min_struck=0),
+    ),
+    Scenario(
         name="paused-workers",
         story="workers sleep for one to three leases and wake up: they write nothing, and start anew",
+        nemeses=(Pause(kind="workers"),),
+        load=Load(tokens=(60, 300)),
+    ),
+    Scenario(
+        name="paused-alone",
+        story="the only worker sleeps for up to three leases: its jobs go back, and it takes them anew",
+        shape=Shape(workers=1, slots=16),
         nemeses=(Pause(kind="workers"),),
         load=Load(tokens=(60, 300)),
     ),
@@ -61,8 +75,9 @@ _TABLE = (
     Scenario(
         name="poison",
         story="jobs that kill every engine they meet end as dead letters; their neighbours' streams are whole",
-        load=Load(villains={"[[crash@5]]": 1, "[[oom@0]]": 1}),
-        rules=Rules(must_end_in={"[[crash": "poisoned", "[[oom": "poisoned"}, min_struck=0),
+        shape=Shape(workers=3, slots=16),
+        load=Load(clients=31, submitters=0, tokens=(10, 60), villains={"[[crash@5]]": 1, "[[oom@0]]": 1}),
+        rules=Rules(must_end_in={"[[crash": "poisoned", "[[oom": "poisoned"}, engine_deaths=2, min_struck=0),
     ),
     # --- gateways ---------------------------------------------------------------------------------------------------
     Scenario(
@@ -87,9 +102,9 @@ _TABLE = (
     Scenario(
         name="leavers",
         story="clients leave and cancel at every phase: slots are free at once, and nothing runs on",
-        shape=Shape(workers=1, slots=4),
+        shape=Shape(workers=1, slots=8),
         load=Load(
-            clients=12,
+            clients=24,
             leavers=0.6,
             cancellers=0.2,
             nameless=0.5,
@@ -132,13 +147,13 @@ _TABLE = (
         name="killed-broker",
         story="kill -9 of the broker: nothing accepted is lost, new requests are refused within a second meanwhile",
         nemeses=(KillBroker(),),
-        rules=Rules(refused_s=1.0),
+        rules=Rules(refused_s=1.0, back_s=2.0),
     ),
     Scenario(
         name="frozen-broker",
         story="the broker stands still for seconds: no living worker loses a job",
         nemeses=(FreezeBroker(),),
-        rules=Rules(takeovers=0),
+        rules=Rules(takeovers=0, back_s=2.0),
     ),
     Scenario(
         name="full-broker",
@@ -150,8 +165,9 @@ _TABLE = (
         name="torn-file",
         story="kill -9 of the broker, and the end of its file is lost: no stream is ever spliced",
         load=Load(submitters=0),
-        nemeses=(KillBroker(tears=(1, 16_384)),),
-        rules=Rules(is_tail_kept=False),
+        nemeses=(KillBroker(every_s=(1.5, 3.0), away_s=(0.1, 1.0), tears=(1, 65_536)),),
+        # A job whose very submit was lost, but of which a client has a part, is never generated a second time.
+        rules=Rules(is_tail_kept=False, may_end_in=["stream_lost", "stream_diverged"]),
         is_spied=False,
     ),
     Scenario(
@@ -185,6 +201,14 @@ _TABLE = (
             Storm(weathers=(Weather(is_deaf=True), Weather(is_mute=True), Weather(is_deaf=True, is_mute=True))),
         ),
     ),
+    Scenario(
+        name="partitions",
+        story="the kernel drops a worker's packets, one way or both, or resets its lines: its jobs move on",
+        shape=Shape(workers=3, is_apart=True),
+        nemeses=(Partition(every_s=(0.5, 1.5)),) * 2,
+        rules=Rules(gap_s=10.0),
+        needs_namespaces=True,
+    ),
     # --- all at once --------------------------------------------------------------------------------------------
     Scenario(
         name="everything",
@@ -201,6 +225,77 @@ _TABLE = (
             Storm(weathers=(Weather(delay_s=0.05), Weather(lost_messages=0.5), Weather(is_mute=True))),
         ),
         rules=Rules(stall_s=30.0),
+    ),
+    # --- figures ------------------------------------------------------------------------------------------------
+    Scenario(
+        name="eight-hundred",
+        story="8 clients × 100 requests, one of four workers killed each 1–3 s: 800 of 800 whole",
+        shape=Shape(workers=4),
+        load=Load(clients=8, submitters=0, requests=100),
+        nemeses=(Kill(kind="workers"),),
+        rules=Rules(min_done=800),
+        is_figure=True,
+    ),
+    Scenario(
+        name="eight-hundred-alone",
+        story="the same with one worker, killed whenever it is back: 800 of 800 whole",
+        shape=Shape(workers=1, slots=8),
+        load=Load(clients=8, submitters=0, requests=100),
+        nemeses=(Kill(kind="workers", is_patient=True),),
+        rules=Rules(min_done=800),
+        is_figure=True,
+    ),
+    Scenario(
+        name="two-hundred-pauses",
+        story="workers sleep for up to three leases, 200 times: no old attempt's token reaches a client",
+        shape=Shape(workers=6, slots=4),
+        load=Load(clients=8, tokens=(60, 300)),
+        nemeses=(Pause(kind="workers", every_s=(0.3, 1.0)),) * 5,
+        rules=Rules(min_struck=200),
+        seconds=240.0,
+        is_figure=True,
+    ),
+    Scenario(
+        name="twenty-broker-kills",
+        story="kill -9 of the broker, 20 times under load: no job is lost, and it goes on within 2 s of its return",
+        nemeses=(KillBroker(every_s=(2.0, 3.0), away_s=(0.1, 1.5)),),
+        rules=Rules(min_struck=20, refused_s=1.0, back_s=2.0),
+        seconds=80.0,
+        is_figure=True,
+    ),
+    Scenario(
+        name="thousand-leavers",
+        story="1,024 clients leave at every phase: slots are free at once, and nothing runs on",
+        shape=Shape(workers=2, slots=8),
+        load=Load(
+            clients=32,
+            submitters=0,
+            requests=32,
+            leavers=1.0,
+            nameless=0.5,
+            tokens=(20, 400),
+            extra={"linger_ms": 0},
+        ),
+        rules=Rules(cancel_p99_s=0.3, takeovers=0, min_struck=0),
+        is_figure=True,
+    ),
+    Scenario(
+        name="ten-rounds",
+        story="ten rolling restarts of all workers: no request fails, and each hand-over is quick",
+        shape=Shape(workers=3),
+        nemeses=(Roll(every_s=(0.1, 0.5)),),
+        rules=Rules(min_struck=30, gap_s=1.0),
+        seconds=90.0,
+        is_figure=True,
+    ),
+    Scenario(
+        name="truth",
+        story="a model's arithmetic, 80 requests of each kind, under kills: the rehearsal's answers, bit for bit",
+        shape=Shape(workers=2, slots=8, model="tiny"),
+        load=Load(clients=8, submitters=0, requests=40, tokens=(20, 100), kinds=SEEDED, is_rehearsed=True),
+        nemeses=(Kill(kind="workers", every_s=(3.0, 6.0)),),
+        rules=Rules(oracle="rehearsal", gap_s=None, stall_s=60.0, min_done=640),
+        is_figure=True,
     ),
 )
 SCENARIOS = {scenario.name: scenario for scenario in _TABLE}

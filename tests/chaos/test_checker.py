@@ -144,6 +144,7 @@ EXPECTED: list[tuple[str, Rules, Rules]] = [
     ("C10", Rules(gap_s=0.01, min_struck=0), Rules(gap_s=0.1, min_struck=0)),
     ("C6", Rules(engine_deaths=1, must_end_in={"tale": "poisoned"}, min_struck=0), Rules(min_struck=0)),
     ("take-overs", Rules(takeovers=0, min_struck=0), Rules(takeovers=1, min_struck=0)),
+    ("C10", Rules(stall_s=0.01, min_struck=0), Rules(stall_s=1.0, min_struck=0)),
     ("effort", Rules(min_struck=1), Rules(min_struck=0)),
     ("effort", Rules(min_struck=0, min_done=9), Rules(min_struck=0, min_done=4)),
 ]
@@ -179,6 +180,17 @@ def test_a_slot_that_is_freed_late_is_found() -> None:
 
     assert "cancels" not in broken(add(early)(flawless(rules)))
     assert "cancels" in broken(add(late)(flawless(rules)))
+
+
+def test_a_pool_that_comes_back_late_is_found() -> None:
+    """The time from a healing to the next event is held against the bound, unless the pool was struck again."""
+    tale = Tale(Rules(back_s=0.5, min_struck=0)).job("a")
+    healed, event = h.Healed(at=3.0, nemesis="N"), h.Received(at=4.0, request="a", seq=9, status="token")
+
+    late, struck = [*tale.end(), healed, event], [*tale.end(), healed, h.Struck(at=3.5, nemesis="N"), event]
+
+    assert "recovery" in broken(late)
+    assert "recovery" not in broken(struck)
 
 
 def test_a_poisoned_job_must_end_as_poison() -> None:

@@ -100,6 +100,25 @@ def refusals_are_quick(evidence: Evidence) -> Verdict:
     return Verdict("refusals", "refusals are quick", len(answers), faults, f"worst {worst:.2f} s")
 
 
+def the_pool_comes_back(evidence: Evidence) -> Verdict:
+    """When a fault is mended, clients that wait get on within the bound."""
+    bound, longest = evidence.rules.back_s, 0.0
+    healed_at: float | None = None
+    mended, faults = 0, list[str]()
+    for record in evidence.records:
+        if isinstance(record, h.Healed):
+            healed_at, mended = record.at, mended + 1
+        elif isinstance(record, h.Struck | h.Asked):
+            # Struck again, or asked only now: what comes next says nothing of the healing.
+            healed_at = None
+        elif isinstance(record, h.Received) and healed_at is not None:
+            longest = max(longest, record.at - healed_at)
+            if bound is not None and record.at - healed_at > bound:
+                faults.append(f"{record.at - healed_at:.2f} s from the healing at {healed_at:.1f} s to the next event")
+            healed_at = None
+    return Verdict("recovery", "the pool comes back", mended, faults, f"longest {longest:.2f} s")
+
+
 def leaving_frees_the_slot(evidence: Evidence) -> Verdict:
     """A client that leaves takes its job along, within the bound at the 99th percentile."""
     bound = evidence.rules.cancel_p99_s

@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+from typing import get_args
 
 import msgspec
 
+from tests.chaos.namespace import Way
 from tests.chaos.nemesis import Field
 from tests.chaos.proxy import CLEAR, Weather
 
@@ -40,6 +42,27 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True):
         """Break them."""
         name = chance.choice(sorted(field.pool.proxies))
         field.struck(self, name, f"{field.pool.proxies[name].reset()} connections")
+
+
+class Partition(msgspec.Struct, frozen=True, kw_only=True):
+    """The network between a worker and the rest is cut, one way or both, by filters in its namespace."""
+
+    every_s: tuple[float, float] = (1.0, 3.0)
+    for_s: tuple[float, float] = (1.0, 8.0)
+    ways: tuple[Way, ...] = get_args(Way)
+
+    async def strike(self, field: Field, chance: random.Random) -> None:
+        """Cut it."""
+        way, for_s = chance.choice(self.ways), chance.uniform(*self.for_s)
+        with field.victim(field.pool.workers, chance) as worker:
+            if worker is None:
+                return
+            namespace = field.pool.namespaces[worker.name]
+            field.struck(self, worker.name, f"{way} for {for_s:.1f} s")
+            await asyncio.to_thread(namespace.cut, way)
+            await asyncio.sleep(for_s)
+            await asyncio.to_thread(namespace.mend)
+            field.healed(self, worker.name)
 
 
 def _told(weather: Weather) -> str:

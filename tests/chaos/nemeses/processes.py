@@ -12,6 +12,8 @@ from tests.chaos.nemesis import Field
 from tests.chaos.pool import READY_WITHIN_S, Pool, until
 from tests.chaos.process import Process, send
 
+UNFIT_AFTER = 3  # deaths under different jobs
+_ABORT_TAKES_S = 1.0
 Kind = Literal["workers", "gateways"]
 
 
@@ -63,7 +65,10 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KillEngine(msgspec.Struct, frozen=True, kw_only=True):
-    """An engine aborts, as Metal does without memory, is killed, or hangs until the watchdog has had enough."""
+    """An engine aborts, as Metal does without memory, is killed, or hangs until the watchdog has had enough.
+
+    An agent is started anew before it would take itself out of service as a sick machine's: that is another story.
+    """
 
     every_s: tuple[float, float] = (1.0, 3.0)
     signals: tuple[signal.Signals, ...] = (signal.SIGABRT, signal.SIGKILL)
@@ -72,9 +77,16 @@ class KillEngine(msgspec.Struct, frozen=True, kw_only=True):
         """Signal one."""
         number = chance.choice(self.signals)
         with field.victim(field.pool.workers, chance) as worker:
-            if worker is not None and (engines := worker.children()):
-                field.struck(self, worker.name, number.name)
-                _signal_all(engines, number)
+            if worker is None or not (engines := worker.children()):
+                return
+            field.struck(self, worker.name, number.name)
+            _signal_all(engines, number)
+            field.engine_deaths[worker.name] += 1
+            if field.engine_deaths[worker.name] == UNFIT_AFTER - 1:
+                await asyncio.sleep(_ABORT_TAKES_S)
+                await asyncio.to_thread(worker.end)
+                worker.start()
+                field.engine_deaths[worker.name] = 0
 
 
 class Roll(msgspec.Struct, frozen=True, kw_only=True):

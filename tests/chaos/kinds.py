@@ -1,0 +1,40 @@
+"""The ways to ask, by name: how a prompt is sampled, ended and put. Each draws what it needs from the run's chance."""
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+THEMES = (
+    "안녕하세요, 오늘 이야기를 들려주세요",
+    "a long story of the sea",
+    "👩‍🚀 und die Straße",
+    "日本の朝",
+    "ﷺ ㅎㅎ é\u2028",
+)
+# Some for the scripted engine, whose tokens they are, some for a model.
+_STOPS = ("한국", "🚀", "입니다", "the", "日本", "42", ". ", "er", "q")
+_PENALTIES = {"repeat_penalty": 1.3, "presence_penalty": 0.5, "frequency_penalty": 0.2}
+
+
+def _seed(chance: random.Random) -> int:
+    return chance.randrange(2**32)
+
+
+def _stops(chance: random.Random) -> list[str]:
+    return chance.sample(_STOPS, chance.randint(1, 3))
+
+
+def _turns(prompt: str) -> list[dict[str, str]]:
+    return [{"role": "system", "content": "말을 아껴라"}, {"role": "user", "content": prompt}]
+
+
+KINDS: Mapping[str, Callable[[str, random.Random], dict[str, Any]]] = {
+    "greedy": lambda prompt, _: {"prompt": prompt, "temperature": 0},
+    "seeded": lambda prompt, chance: {"prompt": prompt, "seed": _seed(chance)},
+    "stops": lambda prompt, chance: {"prompt": prompt, "stop": _stops(chance), "seed": _seed(chance)},
+    "penalties": lambda prompt, chance: {"prompt": prompt, "seed": _seed(chance)} | _PENALTIES,
+    "unseeded": lambda prompt, _: {"prompt": prompt},  # the seed comes from the job's id
+    "conversation": lambda prompt, _: {"messages": _turns(prompt)},
+    "text": lambda prompt, _: {"prompt": prompt, "kind": "text"},
+}
+SEEDED = ("greedy", "seeded", "stops", "penalties")  # the answer does not depend on the job's id

@@ -1,0 +1,57 @@
+"""Scenarios of the table, short. `make chaos` runs each of them for longer, with a new seed each time."""
+
+import asyncio
+import secrets
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.chaos.checker import check
+from tests.chaos.namespace import is_possible
+from tests.chaos.report import report
+from tests.chaos.run import run
+from tests.chaos.scenarios import SCENARIOS
+from tests.chaos.verdict import all_hold
+
+EVERYDAY = ("killed-workers", "killed-gateways")
+SECONDS = 5.0
+
+
+async def passes(name: str, folder: Path, *, seconds: float | None = None) -> None:
+    """Run a scenario under a new seed, which a failure tells."""
+    scenario, seed = SCENARIOS[name], secrets.randbits(32)
+    if scenario.needs_namespaces and not is_possible():
+        pytest.skip("no network namespaces here")
+
+    async with asyncio.timeout(110):
+        records = await run(scenario, seed=seed, seconds=seconds or min(SECONDS, scenario.seconds), folder=folder)
+
+    verdicts = check(records)
+    assert all_hold(verdicts), f"--scenario {name} --seed {seed}: {folder}\n{report(verdicts)}"
+
+
+@pytest.mark.parametrize("name", EVERYDAY)
+async def test_a_pool_lives_through(name: str, tmp_path: Path) -> None:
+    """The promises hold while workers, and while gateways, are killed."""
+    await passes(name, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "name", [name for name, scenario in SCENARIOS.items() if name not in EVERYDAY and not scenario.is_figure]
+)
+async def test_a_pool_lives_through_all_of_the_table(name: str, tmp_path: Path) -> None:
+    """The promises hold in every scenario."""
+    await passes(name, tmp_path)
+
+
+async def test_a_run_that_was_done_to_death_is_found_broken(tmp_path: Path) -> None:
+    """The apparatus can fail: a run that may take no job over, under kills, is said to have broken that."""
+    scenario = SCENARIOS["killed-workers"]
+    strict = msgspec.structs.replace(scenario, rules=msgspec.structs.replace(scenario.rules, takeovers=-1))
+
+    records = await run(strict, seed=1, seconds=2.0, folder=tmp_path)
+
+    broken = [verdict.rule for verdict in check(records) if not verdict.holds]
+    assert "take-overs" in broken
