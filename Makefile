@@ -4,7 +4,7 @@
 #   make test                     the everyday tests, nothing to start first
 #   make lint                     linters and types
 #   make long                     the tests that take longer
-#   make chaos                    the pool under faults, every scenario for half a minute: a quarter of an hour
+#   make chaos                    the pool under faults, every scenario: half an hour
 #   make wheel                    the wheel that installs without a checkout
 #   make lock                     the hash-pinned requirements of the images, from what is resolved now
 

@@ -39,7 +39,7 @@ def _run(scenario: Scenario, flags: argparse.Namespace) -> int:
         _show(f"{scenario.name}: skipped, no network namespaces here\n")
         return 0
     seed = secrets.randbits(32) if flags.seed is None else flags.seed
-    seconds = flags.seconds or scenario.seconds
+    seconds = scenario.seconds if scenario.is_figure or not flags.seconds else flags.seconds
     folder = RUNS / f"{scenario.name}-{seed}-{time.strftime('%H%M%S')}"
     folder.mkdir(parents=True)
     _show(f"{scenario.name}: --seed {seed} --seconds {seconds:g}   {scenario.story}")
@@ -63,7 +63,7 @@ def _read_flags(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="The pool under faults.")
     parser.add_argument("--scenario", choices=SCENARIOS, help="one of --list; all of them without")
     parser.add_argument("--seed", type=int, help="of an earlier run, to have its schedule again")
-    parser.add_argument("--seconds", type=float, help="how long clients ask; else as the scenario has it")
+    parser.add_argument("--seconds", type=float, help="how long clients ask; for figures as the scenario has it")
     parser.add_argument("--rounds", type=int, default=1, help="how often, each with a seed of its own")
     parser.add_argument("--check", type=Path, metavar="HISTORY", help="judge a history again, and run nothing")
     parser.add_argument("--list", action="store_true", help="name the scenarios")

@@ -68,7 +68,8 @@ _TABLE = (
     Scenario(
         name="rolling-restart",
         story="SIGTERM to all workers in turn, again and again: no request fails, no lease is waited for",
-        shape=Shape(workers=2),
+        shape=Shape(workers=2, drain_s=0.2),
+        load=Load(tokens=(50, 300)),
         nemeses=(Roll(),),
         rules=Rules(gap_s=1.5),
     ),
@@ -282,7 +283,8 @@ _TABLE = (
     Scenario(
         name="ten-rounds",
         story="ten rolling restarts of all workers: no request fails, and each hand-over is quick",
-        shape=Shape(workers=3),
+        shape=Shape(workers=3, drain_s=0.2),
+        load=Load(clients=8, tokens=(100, 400)),
         nemeses=(Roll(every_s=(0.1, 0.5)),),
         rules=Rules(min_struck=30, gap_s=1.0),
         seconds=90.0,

@@ -82,9 +82,13 @@ def _longest_gap(evidence: Evidence) -> tuple[float, str]:
 
 
 def takeovers_are_as_expected(evidence: Evidence) -> Verdict:
-    """A living worker keeps its jobs: no more attempts than the scenario allows."""
+    """A living worker keeps its jobs: no more attempts begin than the scenario allows.
+
+    One whose claim's reply was lost never began: `mine` gives its job back, and nobody's work was taken over.
+    """
     allowed = evidence.rules.takeovers
-    takeovers = {job: kept.attempt - 1 for job, kept in evidence.kept.items() if kept.attempt > 1}
+    begun = {job: sum(event.status == "started" for event in log) for job, log in evidence.logged.items()}
+    takeovers = {job: attempts - 1 for job, attempts in begun.items() if attempts > 1}
     total = sum(takeovers.values())
     faults = [f"{total} take-overs, as of {next(iter(takeovers))}"] if allowed is not None and total > allowed else []
     return Verdict("take-overs", "living workers keep their jobs", len(evidence.kept), faults, f"{total} take-overs")
