@@ -20,7 +20,9 @@ SECONDS = 5.0
 
 async def passes(name: str, folder: Path, *, seconds: float | None = None) -> None:
     """Run a scenario under a new seed, which a failure tells."""
-    scenario, seed = SCENARIOS[name], secrets.randbits(32)
+    # A few seconds may pass before a nemesis first strikes: how much was tried is asked of the long runs only.
+    rules = msgspec.structs.replace(SCENARIOS[name].rules, min_struck=0)
+    scenario, seed = msgspec.structs.replace(SCENARIOS[name], rules=rules), secrets.randbits(32)
     if scenario.needs_namespaces and not is_possible():
         pytest.skip("no network namespaces here")
 
