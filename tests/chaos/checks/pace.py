@@ -90,7 +90,8 @@ def takeovers_are_as_expected(evidence: Evidence) -> Verdict:
     begun = {job: sum(event.status == "started" for event in log) for job, log in evidence.logged.items()}
     takeovers = {job: attempts - 1 for job, attempts in begun.items() if attempts > 1}
     total = sum(takeovers.values())
-    faults = [f"{total} take-overs, as of {next(iter(takeovers))}"] if allowed is not None and total > allowed else []
+    first = next(iter(takeovers), "none")
+    faults = [f"{total} take-overs, as of {first}"] if allowed is not None and total > allowed else []
     return Verdict("take-overs", "living workers keep their jobs", len(evidence.kept), faults, f"{total} take-overs")
 
 
