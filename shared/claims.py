@@ -95,7 +95,7 @@ class Claims:
         if reply[0] == b"OTHER":
             said = f"The workers of {self.model} serve other weights under this name: use theirs, or another name."
             raise Refused("invalid_value", said, param="model")
-        await self._broker.command("SADD", MODELS, self.model)
+        await self._announce()
 
     async def beat(self, fields: dict[str, str | int | float]) -> str:
         """Renew the lease and tell what the pool should know; returns what an operator wants: "" or "drain".
@@ -107,7 +107,15 @@ class Claims:
         reply = await self._call("beat", [self.worker_id, self._lease_ms, 0, "", *_flat(fields)])
         if reply[0] == b"DEAD":
             raise LeaseLost
+        await self._announce()
         return reply[1].decode()
+
+    async def _announce(self) -> None:
+        """Name the queue among those that exist, in a key that no script of the queue may touch on a cluster.
+
+        With every beat: a crash of Redis that loses its last second may keep the lease and lose this.
+        """
+        await self._broker.command("SADD", MODELS, self.model)
 
     async def claim(self, free: int, *, held: int, yields: bool = False) -> list[Claimed] | NothingToClaim:
         """Take at most `free` waiting jobs; one that `yields` takes none while another worker has a free slot.

@@ -45,7 +45,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Kind
     every_s: tuple[float, float] = (2.0, 4.0)
-    for_s: tuple[float, float] = (2.5, 6.0)
+    for_s: tuple[float, float] = (2.5, 7.0)
     with_engine: float = 0.5  # the share of pauses that stop a worker's engine too
 
     async def strike(self, field: Field, chance: random.Random) -> None:
