@@ -20,22 +20,37 @@ from .run import Run
 NAME_EVERY_S = 0.25
 RETRY_AFTER_S = 0.1
 REMEMBER_ENDED_S = 30.0
+# With Redis away an engine goes on for so long, and the text is there when Redis is back. Longer would be work on a job
+# that may have gone to another worker, and unsent words without end. Then it is held, each time anew by a failed flush:
+# an engine whose agent forgets goes on by itself.
+HOLD_AFTER_S = 2.0
+HOLD_MS = 5_000
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 class Flusher:
-    """Flushes one incarnation's runs; `silence` stops the engine's work on a run that is over."""
+    """Flushes one incarnation's runs.
+
+    `silence` stops the engine's work on a run that is over, `hold` all its work for so many ms.
+    """
 
     def __init__(
-        self, claims: Claims, book: Book, *, silence: Callable[[Run], None], on_end: Callable[[Run], None]
+        self,
+        claims: Claims,
+        book: Book,
+        *,
+        silence: Callable[[Run], None],
+        hold: Callable[[int], None],
+        on_end: Callable[[Run], None],
     ) -> None:
         self._claims = claims
         self._book = book
         self._silence = silence
+        self._hold = hold
         self._on_end = on_end
         self._lock = asyncio.Lock()
-        self._is_away = False
+        self._away_since: float | None = None  # when the first flush began that Redis did not answer
         self._ended: dict[Run, float] = {}  # runs that Redis has the end of, by when; until it can't lose it any more
 
     async def run(self) -> None:
@@ -52,6 +67,7 @@ class Flusher:
 
     async def flush(self) -> bool:
         """Flush what there is; False when Redis did not answer, and then nothing is lost."""
+        began_s = time.monotonic()
         async with self._lock:
             going: list[tuple[Run, Row]] = []
             ending: list[tuple[Run, Row]] = []
@@ -64,9 +80,9 @@ class Flusher:
             except Fault as fault:
                 if fault.code != "broker_down":
                     raise
-                self._note_away(is_away=True)
+                self._note_away(began_s)
                 return False
-            self._note_away(is_away=False)
+            self._note_back()
             return True
 
     async def forget(self, job_id: str) -> bool:
@@ -146,12 +162,20 @@ class Flusher:
         self._book.close(run)
         _log.warning("job_dropped", job=run.id, attempt=run.claimed.attempt, why=why)
 
-    def _note_away(self, *, is_away: bool) -> None:
-        if is_away != self._is_away:
-            self._is_away = is_away
-            _log.warning("redis_away" if is_away else "redis_back")
-            if not is_away:
-                self._tell_ends_again()
+    def _note_away(self, since_s: float) -> None:
+        if self._away_since is None:
+            self._away_since = since_s
+            _log.warning("redis_away")
+        if time.monotonic() - self._away_since >= HOLD_AFTER_S:
+            self._hold(HOLD_MS)
+
+    def _note_back(self) -> None:
+        if self._away_since is None:
+            return
+        self._away_since = None
+        _log.warning("redis_back")
+        self._hold(0)
+        self._tell_ends_again()
 
     def _tell_ends_again(self) -> None:
         """A Redis that was gone may have lost what it had acknowledged; an end it still has is not told twice."""

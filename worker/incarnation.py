@@ -64,7 +64,7 @@ class Incarnation:
         self._host = host
         self._counter = itertools.count(1)
         self._hearing = Hearing(self.book, self.worker_id, silence=self._silence)
-        self._flusher = Flusher(claims, self.book, silence=self._silence, on_end=self._job_ended)
+        self._flusher = Flusher(claims, self.book, silence=self._silence, hold=engine.hold, on_end=self._job_ended)
         self._is_hurried = False
 
     # --- what the process does with it -------------------------------------------------------------------------
@@ -104,6 +104,7 @@ class Incarnation:
         for run in self.book:
             self._silence(run)
             self.book.close(run)
+        self._engine.hold(0)
 
     def engine_ready(self) -> None:
         """The engine is up."""

@@ -167,7 +167,7 @@ class Service:
             await asyncio.sleep(WATCH_EVERY_S)
             if self._engine.pid is None or self._incarnation is None:
                 continue
-            runs = [run for run in self._incarnation.book if run.ending is None]
+            runs = [run for run in self._incarnation.book if run.ending is None and not self._engine.is_held]
             unread = sum(run.prefill_left for run in runs)
             self._progress = self._progress.holding(jobs=len(runs), prompt_tokens=unread, now_ms=_now_ms())
             verdict = watchdog.verdict(self._progress, _now_ms())

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import structlog
 
-from worker.engine.wire import AnyReply, Cancel, Error, Ready, Request, Stop, decode_reply, encode_line
+from worker.engine.wire import AnyReply, Cancel, Error, Hold, Ready, Request, Stop, decode_reply, encode_line
 
 from .child import Child, Exit
 from .death import Death, restart_delay_ms
@@ -52,6 +52,7 @@ class Supervisor:
         self._ready: Ready | None = None
         self._refusal = ""
         self._killed_for = ""
+        self._held_until_ms = 0
         self._is_stopping = asyncio.Event()
         self._is_over = asyncio.Event()
         self._is_over.set()
@@ -65,6 +66,11 @@ class Supervisor:
     def is_ready(self) -> bool:
         """Tell whether an engine runs and takes requests."""
         return self._ready is not None
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether the engine was told to stand still."""
+        return _now_ms() < self._held_until_ms
 
     @property
     def pid(self) -> int | None:
@@ -94,6 +100,13 @@ class Supervisor:
         False: no engine runs, or it has left too much unread. One that is still loading takes requests and keeps them.
         """
         return self._child is not None and self._child.write(encode_line(request))
+
+    def hold(self, for_ms: int) -> None:
+        """Have the engine compute nothing for so long; 0 ends that."""
+        if for_ms and not self.is_held:
+            _log.warning("engine_held")
+        self._held_until_ms = _now_ms() + for_ms
+        self.send(Hold(for_ms=for_ms))
 
     def kill(self, reason: str) -> None:
         """Kill the engine, if one runs; its death is reported with the reason, and the next one started."""

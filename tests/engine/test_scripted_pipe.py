@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 
 from worker.engine.scripted.faults import GARBAGE
@@ -17,6 +18,7 @@ from worker.engine.wire import (
     Done,
     Error,
     Generate,
+    Hold,
     Loading,
     Ready,
     Request,
@@ -196,6 +198,31 @@ def test_an_eof_before_any_line_ends_it_at_once(start: Start) -> None:
     engine.stdin.close()
 
     assert engine.process.wait(5) == 0
+
+
+def test_held_it_computes_nothing_but_listens(start: Start) -> None:
+    """Its loop turns and says so; what was cancelled meanwhile is gone, and the rest goes on where it was."""
+    ask = Generate(id="0", prompt="a", max_tokens=500)
+    engine = start("--step-ms", "1")
+    engine.say(ask, msgspec.structs.replace(ask, id="1"))
+    engine.hear(lambda reply: isinstance(reply, Token))
+
+    engine.say(Hold(for_ms=60_000), Cancel(id="1"), b"?\n")
+    engine.hear(lambda reply: isinstance(reply, Error))
+    still = engine.hear(lambda reply: isinstance(reply, Stats))
+    engine.say(Hold(for_ms=0))
+
+    assert [type(reply) for reply in still] == [Stats]
+    said = engine.hear(is_done)
+    assert {reply.id for reply in said if isinstance(reply, (Token, Done))} == {"0"}
+
+
+def test_a_hold_ends_by_itself(start: Start) -> None:
+    """An engine whose agent forgot it does not wait for ever."""
+    engine = start()
+    engine.say(Hold(for_ms=100), Generate(id="0", prompt="a", max_tokens=5))
+
+    assert is_done(engine.hear(is_done)[-1])
 
 
 def test_stop_ends_it_in_the_middle(start: Start) -> None:

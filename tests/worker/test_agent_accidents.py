@@ -173,6 +173,26 @@ async def test_a_restart_of_redis_in_mid_stream_costs_no_token(
 
 
 @pytest.mark.long
+async def test_with_redis_away_for_long_an_engine_waits(
+    site: Sites, own_broker: Server, eventually: Eventually
+) -> None:
+    """It decodes on for two seconds, stands still until Redis is back, and goes on where it was."""
+    async with site(own_broker.url) as here:
+        machine = here.start(engine="--step-ms 10")
+        job_id = await here.put(max_tokens=1_000)
+        await here.has_tokens(job_id, 3)
+
+        own_broker.kill()
+        await eventually(lambda: "engine_held" in machine.said)
+        own_broker.start()
+
+        story = await here.story(job_id)
+        story.assert_undisturbed()
+        assert [start.attempt for start in story.starts] == [1]
+        assert "engine_died" not in machine.said
+
+
+@pytest.mark.long
 async def test_a_redis_that_stands_still_kills_nobody(site: Sites, own_broker: Server) -> None:
     """Frozen for longer than a lease, then thawed: no take-over, no restart, every stream whole."""
     assert own_broker.process

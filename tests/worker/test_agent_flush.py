@@ -10,8 +10,9 @@ from shared.connection import connect
 from shared.event import AnyEvent, Cancelled, Done, Error, Token, Usage, decode_event
 from shared.queue import Queue, Submission
 from tests.conftest import Broker as Server
+from tests.conftest import Eventually
 from worker.book import Book
-from worker.flush import Flusher
+from worker.flush import HOLD_MS, Flusher
 from worker.run import Run
 
 
@@ -25,10 +26,12 @@ class Desk:
         self.book = Book()
         self.silenced: list[str] = []
         self.ended: list[str] = []
+        self.holds: list[int] = []
         self.flusher = Flusher(
             self.claims,
             self.book,
             silence=lambda run: self.silenced.append(run.id),
+            hold=self.holds.append,
             on_end=lambda run: self.ended.append(run.id),
         )
 
@@ -213,6 +216,29 @@ async def test_while_redis_is_away_nothing_is_lost(desk: Desks, own_broker: Serv
         assert (away, back) == (False, True)
         ids = [event.tokens for event in await here.log() if isinstance(event, Token)]
         assert [token for tokens in ids for token in tokens] == [1, 2, 3]
+
+
+async def test_an_engine_whose_words_nobody_gets_is_held_until_redis_is_back(
+    desk: Desks, own_broker: Server, eventually: Eventually
+) -> None:
+    """Two seconds of tokens are kept; then the engine waits, told anew by each failed flush."""
+    async with desk(own_broker.url) as here:
+        run = await here.claim()
+        await here.say(run, 1)
+        own_broker.kill()
+        assert not await here.say(run, 2)
+        assert here.holds == []
+
+        async def is_held() -> bool:
+            await here.flusher.flush()
+            return len(here.holds) > 1
+
+        await eventually(is_held)
+        own_broker.start()
+        await here.flusher.flush()
+
+        assert set(here.holds[:-1]) == {HOLD_MS}
+        assert here.holds[-1] == 0
 
 
 @pytest.mark.parametrize("keep", [1, 2])

@@ -1,5 +1,6 @@
 """The engine's loop: take in, decode a step, prefill a chunk, for ever, all in the one thread that owns MLX."""
 
+import time
 from collections.abc import Collection
 from typing import assert_never
 
@@ -10,7 +11,7 @@ from .generation import Generation
 from .pipe import Pipe, Taken
 from .reception import Reception
 from .vitals import Vitals
-from .wire import Cancel, Error, Generate, Prefill
+from .wire import Cancel, Error, Generate, Hold, Prefill
 
 # A burst that finds the engine idle is read together. A lone request pays the lull, a stream of them the burst.
 _LULL_S = 0.002
@@ -28,6 +29,7 @@ class Loop:
         self._generations: dict[int, Generation] = {}
         self._has_op_peer = False
         self._is_at_eof = False
+        self._held_until_s = 0.0
 
     def run(self) -> None:
         """Turn until everything asked by hand is answered and the input has ended; an agent's end ends the process."""
@@ -37,14 +39,21 @@ class Loop:
     def step(self) -> None:
         """Turn once. What a step drew is written before the chunk is read, which takes longer."""
         self._take_in()
-        self._admit()
-        self._decode()
+        is_held = self._is_held
+        if not is_held:
+            self._admit()
+            self._decode()
         self._report()
         self._pipe.flush()
-        self._prefill()
+        if not is_held:
+            self._prefill()
+
+    @property
+    def _is_held(self) -> bool:
+        return time.monotonic() < self._held_until_s
 
     def _take_in(self) -> None:
-        is_idle = self._decoder.is_idle
+        is_idle = self._decoder.is_idle or self._is_held
         arrived = self._pipe.take(patience_s=self._vitals.due_in_s() if is_idle else 0)
         gathered_s = 0.0
         while arrived:
@@ -63,6 +72,8 @@ class Loop:
                 self._forget(
                     {generation.key for generation in self._generations.values() if generation.id == cancelled}
                 )
+            case Hold(for_ms=for_ms):
+                self._held_until_s = time.monotonic() + for_ms / 1_000
             case Error() as error:
                 self._pipe.say(error)
             case None:

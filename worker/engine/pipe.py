@@ -17,7 +17,7 @@ import msgspec
 
 from shared.job import refusal_of
 
-from .wire import AnyReply, Cancel, Error, Generate, Stop, decode_request, encode_line, id_of
+from .wire import AnyReply, Cancel, Error, Generate, Hold, Stop, decode_request, encode_line, id_of
 
 _READ_BYTES = 1 << 16
 _PR_SET_PDEATHSIG = 1
@@ -27,7 +27,7 @@ _PR_SET_PDEATHSIG = 1
 class Taken:
     """One line from the peer: a request, or the error that answers a line that is none. None stands for EOF."""
 
-    request: Generate | Cancel | Error | None
+    request: Generate | Cancel | Hold | Error | None
     has_op: bool
 
 

@@ -38,11 +38,17 @@ class Cancel(msgspec.Struct, frozen=True, tag_field="op", tag="cancel"):
     id: str
 
 
+class Hold(msgspec.Struct, frozen=True, tag_field="op", tag="hold"):
+    """Compute nothing for so long, since nobody can be told of it; 0 ends that. Requests and cancels are taken in."""
+
+    for_ms: Annotated[int, Meta(ge=0, le=60_000)]
+
+
 class Stop(msgspec.Struct, frozen=True, tag_field="op", tag="stop"):
     """End the process, exit code 0, without finishing anything."""
 
 
-Request = Generate | Cancel | Stop
+Request = Generate | Cancel | Hold | Stop
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="status"):

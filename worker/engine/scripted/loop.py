@@ -5,7 +5,7 @@ import time
 import msgspec
 
 from worker.engine.pipe import Pipe, Taken
-from worker.engine.wire import Cancel, Error, Generate, Loading, Ready, Stats, encode_line
+from worker.engine.wire import Cancel, Error, Generate, Hold, Loading, Ready, Stats, encode_line
 
 from .batch import Batch
 from .faults import strike
@@ -27,6 +27,7 @@ class Loop:
         self._rates = _Rates()
         self._has_op_peer = False
         self._is_at_eof = False
+        self._held_until_ns = 0
 
     def load(self) -> None:
         """Take `load_ms`, telling of the progress, then be ready."""
@@ -51,18 +52,26 @@ class Loop:
         lines = b""
         deadline_ns = time.monotonic_ns()
         while not (self._is_at_eof and self._batch.is_idle and not lines):
-            lines += self._take_in(may_wait=self._batch.is_idle and not lines)
+            lines += self._take_in(may_wait=self._is_still and not lines)
             now_ns = time.monotonic_ns()
-            lines += self._batch.admit(now_ns) + self._stats(now_ns)
+            lines += (b"" if self._is_held else self._batch.admit(now_ns)) + self._stats(now_ns)
             if lines:
                 self._pipe.write(lines)
             lines = b""
-            if self._batch.is_idle:
+            if self._is_still:
                 deadline_ns = now_ns
                 continue
             step = self._batch.step(now_ns)
             lines = step.lines + self._strike()
             deadline_ns = _sleep_until(max(deadline_ns, now_ns - _MAX_LAG_NS) + step.takes_ns)
+
+    @property
+    def _is_held(self) -> bool:
+        return time.monotonic_ns() < self._held_until_ns
+
+    @property
+    def _is_still(self) -> bool:
+        return self._is_held or self._batch.is_idle
 
     def _take_in(self, *, may_wait: bool) -> bytes:
         """Take in all that is queued; with `may_wait`, wait for the first of it until the next stats are due."""
@@ -81,6 +90,9 @@ class Loop:
                 return encode_line(error)
             case Cancel(id=request_id):
                 self._batch.cancel(request_id)
+                return b""
+            case Hold(for_ms=for_ms):
+                self._held_until_ns = time.monotonic_ns() + for_ms * 1_000_000
                 return b""
             case Generate() as ask:
                 return self._batch.take(ask, is_by_hand=not taken.has_op, now_ns=time.monotonic_ns())
