@@ -1,7 +1,8 @@
 """`python -m bench.failover`: from a fault to the next token at the client, for each fault.
 
 A stream runs; the part that carries it is killed, aborted or stopped; the clock runs until the client has the next
-token. The engine is the scripted one, so prefill costs nothing and no seam could hide: what is measured is the pool.
+token. The engine is the scripted one, so prefill costs nothing: what is measured is the pool. With `--model` it is a
+real one, which has to read prompt and answer again; how much of the time that takes is told beside.
 """
 
 import argparse
@@ -26,6 +27,9 @@ from .rig.process import end_cleanly_when_terminated
 from .table import table
 
 _CROWD_TOKENS = 60
+_TOKENS = 8_000  # more than any round lasts
+_SENTENCE = "The harbour lay still, the gulls were quiet, and nobody on the quay had slept. "
+_SENTENCES = 25  # some 400 tokens of history for a real model
 
 
 class Flags(msgspec.Struct, frozen=True):
@@ -37,13 +41,21 @@ class Flags(msgspec.Struct, frozen=True):
     workers: int
     slots: int
     step_ms: float
+    model: str
+
+
+class Took(msgspec.Struct, frozen=True):
+    """From a fault to the next token, in seconds, and how much of that the next attempt read what was there already."""
+
+    whole_s: float
+    reading_s: float
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """A case's times, in seconds."""
+    """A case's times."""
 
     name: str
-    took_s: list[float]
+    took: list[Took]
 
 
 def main(argv: Sequence[str]) -> None:
@@ -52,23 +64,25 @@ def main(argv: Sequence[str]) -> None:
     broker = flags.broker or broker_binary()
     end_cleanly_when_terminated()
     print(f"{machine(broker)}\n`python -m bench.failover {shlex.join(argv)}`\n", flush=True)
-    shape = Shape(flags.workers, flags.slots, flags.step_ms)
+    shape = Shape(flags.workers, flags.slots, flags.step_ms, flags.model)
     cases = [list(CASES.values())[number - 1] for number in flags.cases]
     with tempfile.TemporaryDirectory() as name, pool(Path(name), broker, shape) as running:
-        measured = [_measure(running, case, flags.rounds) for case in cases]
+        measured = [_measure(running, case, flags) for case in cases]
     print(_report(measured))
 
 
-def _measure(running: Pool, case: Case, rounds: int) -> Measured:
+def _measure(running: Pool, case: Case, flags: Flags) -> Measured:
+    history = _SENTENCE * _SENTENCES if flags.model else ""
     with Crowd(running, case.waiting, _CROWD_TOKENS):
-        took_s = [_once(running, case, number) for number in range(rounds)]
-    print(f"… {case.name}: {statistics.median(took_s):.2f} s, worst {max(took_s):.2f} s", file=sys.stderr, flush=True)
-    return Measured(case.name, took_s)
+        took = [_once(running, case, f"{history}Go on, {case.name}, {number}.") for number in range(flags.rounds)]
+    middle, _, worst = _spread([one.whole_s for one in took])
+    print(f"… {case.name}: {middle:.2f} s, worst {worst:.2f} s", file=sys.stderr, flush=True)
+    return Measured(case.name, took)
 
 
-def _once(running: Pool, case: Case, number: int) -> float:
+def _once(running: Pool, case: Case, prompt: str) -> Took:
     # `hi`: it need not wait its turn among the crowd before it can be struck.
-    body = {"prompt": f"a long story, {case.name}, {number}", "max_tokens": 8_000, "class": "hi"}
+    body = {"prompt": prompt, "max_tokens": _TOKENS, "min_tokens": _TOKENS, "class": "hi"}
     with Stream(list(running.ports.values()), body) as stream:
         tokens = 0
 
@@ -79,15 +93,20 @@ def _once(running: Pool, case: Case, number: int) -> float:
 
         stream.await_mark(is_running)
         struck = case.strike(running, stream)
-        took_s = stream.await_mark(lambda mark: mark.at_s > struck.at_s and struck.ends(mark)).at_s - struck.at_s
+        ended = stream.await_mark(lambda mark: mark.at_s > struck.at_s and struck.ends(mark))
+        began_s = stream.began_s(ended.attempt)
     struck.mend()
-    return took_s
+    return Took(ended.at_s - struck.at_s, ended.at_s - began_s if began_s > struck.at_s else 0.0)
 
 
 def _report(measured: Sequence[Measured]) -> str:
-    head = ("fault", "times", "median s", "p90 s", "worst s")
-    rows = [(one.name, str(len(one.took_s)), *map(_seconds, _spread(one.took_s))) for one in measured]
-    return table(head, rows)
+    head = ("fault", "times", "median s", "p90 s", "worst s", "reading again, median s")
+    return table(head, [_row(one) for one in measured])
+
+
+def _row(one: Measured) -> tuple[str, ...]:
+    whole, reading = [took.whole_s for took in one.took], [took.reading_s for took in one.took]
+    return (one.name, str(len(one.took)), *map(_seconds, (*_spread(whole), statistics.median(reading))))
 
 
 def _spread(took_s: Sequence[float]) -> tuple[float, float, float]:
@@ -108,6 +127,7 @@ def _read_flags(argv: Sequence[str]) -> Flags:
     parser.add_argument("--workers", default="3", help="how many; two or more, since another has to go on")
     parser.add_argument("--slots", default="8", help="of each worker")
     parser.add_argument("--step-ms", default="10", help="the engine's pace")
+    parser.add_argument("--model", default="", help="a model of the catalogue (default: the scripted engine)")
     return read_flags(parser, Flags, argv)
 
 

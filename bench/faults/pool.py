@@ -25,7 +25,8 @@ class Shape(msgspec.Struct, frozen=True):
 
     workers: int
     slots: int
-    step_ms: float
+    step_ms: float  # of the scripted engine
+    model: str = ""  # a real one instead
 
 
 class Pool:
@@ -132,6 +133,6 @@ def pool(folder: Path, broker: str, shape: Shape) -> Generator[Pool]:
 
 
 def _worker(name: str, shape: Shape) -> list[str]:
-    engine = f"--step-ms {shape.step_ms:g}"
-    flags = ["--engine", "scripted", "--slots", str(shape.slots), "--engine-args", engine]
-    return python("worker", "--name", name, "--drain-s", "0", *flags)
+    scripted = ["--engine", "scripted", "--engine-args", f"--step-ms {shape.step_ms:g}"]
+    engine = ["--model", shape.model] if shape.model else scripted
+    return python("worker", "--name", name, "--drain-s", "0", "--slots", str(shape.slots), *engine)

@@ -45,6 +45,10 @@ class Stream:
         """The newest event."""
         return self._marks[-1]
 
+    def began_s(self, attempt: int) -> float:
+        """When the client was told that this attempt has begun."""
+        return next(mark.at_s for mark in self._marks if mark.attempt == attempt)
+
     def await_mark(self, fits: Callable[[Mark], bool]) -> Mark:
         """Wait for the first event that fits.
 
@@ -83,7 +87,7 @@ class Stream:
             time.sleep(_AGAIN_S)
 
     def _read(self, port: int) -> None:
-        self._socket = connection = http.client.HTTPConnection(HOST, port, timeout=15)
+        self._socket = connection = http.client.HTTPConnection(HOST, port, timeout=_WITHIN_S)
         if self._job:
             connection.request("GET", f"/chat/{self._job}", headers=_ACCEPT | {"Last-Event-ID": self._place})
         else:
