@@ -118,7 +118,7 @@ _TABLE = (
     Scenario(
         name="orphans",
         story="gateways die with clients that never come back: the orphan grace ends their jobs",
-        shape=Shape(gateways=2, limits={"orphan_ms": 3_000}),
+        shape=Shape(gateways=2, limits={"orphan_ms": 6_000}),
         load=Load(leavers=0.4, nameless=0.3, tokens=(50, 1_500), leave_within_s=3.0, extra={"linger_ms": 0}),
         nemeses=(Kill(kind="gateways"),),
         is_spied=False,
