@@ -13,7 +13,15 @@ THEMES = (
 )
 # Some for the scripted engine, whose tokens they are, some for a model.
 _STOPS = ("한국", "🚀", "입니다", "the", "日本", "42", ". ", "er", "q")
-_PENALTIES = {"repeat_penalty": 1.3, "presence_penalty": 0.5, "frequency_penalty": 0.2}
+# Random weights hardly ever draw an id twice, and then no penalty tells: so a few ids are favoured.
+_FEW_WORDS = {str(token): 15.0 for token in range(300, 1_500, 50)}
+_PENALTIES = {
+    "repeat_penalty": 1.3,
+    "presence_penalty": 0.5,
+    "frequency_penalty": 0.2,
+    "repeat_last_n": 20,
+    "logit_bias": _FEW_WORDS,
+}
 
 
 def _seed(chance: random.Random) -> int:
