@@ -25,9 +25,11 @@ end
 local function append(id, attempt, first, events)
   local j = load(id, HOT)
   if not j or j.owner ~= me or j.attempt ~= attempt then return 'FENCED', 0, '' end
+  local before = j.seq
   local heard = log_events(j, who, first, events)
   if not heard then return 'GAP', j.seq, '' end
-  if j.attached == '1' and #events > 0 then note_hearing(j, heard) end
+  -- A replay publishes nothing, so that nobody heard it says nothing.
+  if j.attached == '1' and j.seq > before then note_hearing(j, heard) end
   local asked = j.cancel or (j.deadline > 0 and j.deadline <= now and 'deadline') or ''
   return 'OK', j.seq, asked
 end

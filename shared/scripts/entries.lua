@@ -119,16 +119,16 @@ end
 local function enroll(id, class, entry_id, fields, now)
   local enqueued = tonumber(string.match(entry_id, '^%d+'))
   local deadline = (class == 're' or class == 'sus') and whole(fields.deadline, 1e15)
-  local key = T .. ':job:' .. id
+  local key, late_at = T .. ':job:' .. id, deadline or enqueued + limit('wait_ms')
   redis.call('HSET', key, 'state', 'waiting', 'attempt', 0, 'seq', 0, 'entry', class .. ':' .. entry_id,
              'class', fields.class or class, 'hash', redis.sha1hex(fields.body or ''),
-             'deadline', int(deadline or enqueued + limit('wait_ms')), 'timeout', deadline and 0 or timeout_of(fields),
+             'deadline', int(late_at), 'timeout', deadline and 0 or timeout_of(fields),
              'attached', 0, 'enqueued', int(enqueued), 'tenant', fields.tenant or '', 'trace', fields.trace or '')
   -- In this queue's slot, and no key of its own.
   if fields.reply and string.sub(fields.reply, 1, #T + 7) == T .. ':reply:' then
     redis.call('HSET', key, 'reply', fields.reply)
   end
-  redis.call('PEXPIREAT', key, int(now + MAX_TIMEOUT_MS + limit('retention_ms')))
+  redis.call('PEXPIREAT', key, int(math.max(now + MAX_TIMEOUT_MS, late_at) + limit('retention_ms')))
   return load(id)
 end
 

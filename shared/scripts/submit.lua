@@ -8,32 +8,34 @@
 -- that is retried after a lost reply must find that its job is there.
 local class, attached, may_wait, tenant, trace = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local now = now_ms()
-local reply, fresh = {'OK'}, {}
+local reply, fresh, reprieved, hashes = {'OK'}, {}, {}, {}
 if class ~= 'hi' and class ~= 'std' and class ~= 'lo' then return redis.error_reply('ERR class is hi, std or lo') end
 
 for i = 6, #ARGV, 3 do
   local id, body, timeout = ARGV[i], ARGV[i + 1], whole(ARGV[i + 2], MAX_TIMEOUT_MS)
   if not is_id(id) then return redis.error_reply('ERR id is 1 to 64 of A-Z a-z 0-9 _ -') end
   if not timeout then return redis.error_reply('ERR timeout_ms is a number of 1 to ' .. int(MAX_TIMEOUT_MS)) end
-  local j = load(id)
-  if j and j.hash ~= redis.sha1hex(body) then return {'MISMATCH', id} end
+  local j, hash = load(id), redis.sha1hex(body)
+  if (j and j.hash or hashes[id] or hash) ~= hash then return {'MISMATCH', id} end
   local again = j and j.state == 'ended' and j.ending == 'cancelled' and j.why == 'unheard'
-  if j and not again then
-    -- It was about to be ended because nobody listened; now somebody does. finish honours the cleared flag.
-    if j.cancel == 'unheard' then redis.call('HDEL', j.key, 'cancel') end
+  if hashes[id] then -- this very call adds it
+    reply[#reply + 1] = 'waiting'
+    reply[#reply + 1] = 0
+  elseif j and not again then
+    if j.cancel == 'unheard' then reprieved[#reprieved + 1] = j.key end
     reply[#reply + 1] = j.state
     reply[#reply + 1] = 0
   else
+    hashes[id] = hash
     fresh[#fresh + 1] = {id = id, body = body, timeout = timeout, attempt = j and j.attempt or 0}
     reply[#reply + 1] = 'waiting'
     reply[#reply + 1] = 1
   end
 end
-if #fresh == 0 then return reply end
 
 local waiting = 0
-for _, name in ipairs(STREAMS) do waiting = waiting + waiting_in(name) end
-if waiting + #fresh > limit('waiting') then
+for _, name in ipairs(#fresh > 0 and STREAMS or {}) do waiting = waiting + waiting_in(name) end
+if #fresh > 0 and waiting + #fresh > limit('waiting') then
   local oldest = now
   for _, name in ipairs({'hi', 'std', 'lo'}) do
     local last = group(name)
@@ -43,6 +45,8 @@ if waiting + #fresh > limit('waiting') then
   return {'FULL', waiting, math.max(0, now - oldest)}
 end
 
+-- They were about to be ended because nobody listened; now somebody does. finish honours the cleared flag.
+for _, key in ipairs(reprieved) do redis.call('HDEL', key, 'cancel') end
 for _, f in ipairs(fresh) do
   local key = T .. ':job:' .. f.id
   local deadline = may_wait == '1' and now + limit('wait_ms') or now + f.timeout

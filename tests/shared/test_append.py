@@ -233,6 +233,20 @@ async def test_a_job_that_somebody_hears_again_goes_on(lab: Labs) -> None:
         assert (await here.record("one"))["unheard"] == "0"
 
 
+async def test_a_replay_says_nothing_of_who_listens(lab: Labs) -> None:
+    """It publishes nothing, so that nobody heard it does not make the job an orphan."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.submit("one", attached=True)
+        await here.claim_one(worker)
+
+        async with here.subscribed(here.keys.channel("one")):
+            for _ in range(2):
+                await worker.append([Row("one", 1, 1, [started(1, 1)])])
+
+        assert (await here.record("one")).get("unheard", "0") == "0"
+
+
 async def test_a_clients_cancel_is_not_taken_for_an_unheard_one(lab: Labs) -> None:
     """Nobody listens after a DELETE; the job must end for good all the same, not be fit to start anew."""
     async with lab() as here:

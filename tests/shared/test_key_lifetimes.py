@@ -22,6 +22,19 @@ async def test_a_waiting_jobs_record_outlives_its_deadline(lab: Labs) -> None:
         assert expires_at == deadline + 600_000
 
 
+async def test_the_record_of_a_direct_job_that_is_heard_outlives_its_wait(lab: Labs) -> None:
+    """A cancel that found a listener made the record; it stays as long as the entry may wait, which is a day."""
+    async with lab() as here:
+        job_id = await here.xadd(body=BODY)
+
+        async with here.subscribed(here.keys.channel(job_id)):
+            heard = await here.queue.cancel(job_id, if_unheard=True)
+
+        assert heard == "heard"
+        expires_at = await here.redis("PEXPIRETIME", here.keys.job(job_id))
+        assert expires_at > int((await here.record(job_id))["deadline"])
+
+
 async def test_record_and_log_always_leave_together(lab: Labs) -> None:
     """A log without its record could be written over; a record without its log would tell of events that are gone."""
     async with lab() as here:

@@ -75,6 +75,27 @@ async def test_several_jobs_are_added_all_or_none(lab: Labs) -> None:
         assert [each.is_new for each in await here.submit("a", "b")] == [True, True]
 
 
+async def test_an_id_that_one_call_names_twice_is_one_job(lab: Labs) -> None:
+    """Each id at most once, also within a call: one entry, one place in the queue."""
+    async with lab() as here:
+        await write_limits(here.client, "m", {"waiting": 1})
+
+        submitted = await here.submit("a", "a")
+
+        assert [each.is_new for each in submitted] == [True, False]
+        assert await here.waiting() == {"std": 1}
+
+
+async def test_one_call_cannot_give_an_id_two_bodies(lab: Labs) -> None:
+    """Which of the two would run is anybody's guess: neither does."""
+    async with lab() as here:
+        with pytest.raises(Refused) as refused:
+            await here.queue.submit([Submission("a", BODY, 1_000), Submission("a", b"{}", 1_000)])
+
+        assert refused.value.code == "idempotency_mismatch"
+        assert await here.waiting() == {}
+
+
 async def test_a_full_queue_says_how_full_and_when_to_come_back(lab: Labs) -> None:
     """The refusal carries what an honest 429 needs: how many wait, and since when."""
     async with lab() as here:
@@ -168,6 +189,19 @@ async def test_a_submit_withdraws_the_cancel_of_a_running_unheard_job(lab: Labs)
         await here.submit("one")
 
         assert "cancel" not in await here.record("one")
+
+
+async def test_a_refused_submit_withdraws_nothing(lab: Labs) -> None:
+    """All or none goes for the cancel of a job that was known, too: who was refused does not listen."""
+    async with lab() as here:
+        await here.running("one", await here.worker())
+        await here.queue.cancel("one", reason="unheard", if_unheard=True)
+        await write_limits(here.client, "m", {"waiting": 1})
+
+        with pytest.raises(Refused):
+            await here.submit("one", "two", "three")
+
+        assert (await here.record("one"))["cancel"] == "unheard"
 
 
 async def test_a_patient_jobs_timeout_counts_from_its_first_claim(lab: Labs) -> None:
