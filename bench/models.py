@@ -15,8 +15,16 @@ def folder_of(model: str, folder: Path) -> Path:
     return Path(model) if Path(model).is_dir() else Path(_catalog("pull", model))
 
 
+def peers_folder_of(model: Path, into: Path) -> Path:
+    """A folder with the same weights in the form in which our engine computes on them, for servers that just load."""
+    return Path(_last_line("bench.contenders.float32", "--model", str(model), "--into", str(into)))
+
+
 def _catalog(*words: str) -> str:
-    done = subprocess.run(
-        python("worker.catalog", *words), cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, check=True
-    )
+    return _last_line("worker.catalog", *words)
+
+
+def _last_line(module: str, *words: str) -> str:
+    command = python(module, *words)
+    done = subprocess.run(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.strip().splitlines()[-1]

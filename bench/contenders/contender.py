@@ -17,6 +17,7 @@ class Setting(msgspec.Struct, frozen=True):
     """What contenders run with: the model's folder, seats in the batch, and the broker's program."""
 
     model: str
+    peers_model: str  # the same weights in the form in which our engine computes on them
     slots: int
     broker: str
 
@@ -37,9 +38,21 @@ class Load(msgspec.Struct, frozen=True):
         return [json.dumps({"prompt": prompt, "max_tokens": self.max_tokens} | sampling) for prompt in prompts]
 
 
+class Asked(Protocol):
+    """What is asked at once: a load, or one turn of a conversation, whose job has `messages`."""
+
+    def bodies(self) -> list[str]:
+        """The jobs as JSON, one a stream."""
+        ...
+
+
+class Unavailable(Exception):
+    """A contender can't run here; the message says why."""
+
+
 class Contender(Protocol):
     """One who generates, running."""
 
-    def measure(self, load: Load) -> Result:
+    def measure(self, load: Asked) -> Result:
         """Carry a load out."""
         ...

@@ -8,7 +8,7 @@ from bench.load.orders import Result, ViaPipe
 from bench.rig.load_generator import LoadGenerator
 from bench.rig.process import python
 
-from .contender import Load, Setting
+from .contender import Asked, Setting
 
 
 class EngineContender:
@@ -18,7 +18,7 @@ class EngineContender:
         self._generator = generator
         self._command = command
 
-    def measure(self, load: Load) -> Result:
+    def measure(self, load: Asked) -> Result:
         """Carry a load out over the pipe."""
         return self._generator.carry_out(ViaPipe(bodies=load.bodies(), command=self._command))
 

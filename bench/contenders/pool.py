@@ -8,7 +8,7 @@ from bench.load.orders import Result, ViaHttp
 from bench.rig.load_generator import LoadGenerator
 from bench.rig.pool import Pool, Worker, pool
 
-from .contender import Load, Setting
+from .contender import Asked, Setting
 
 
 class PoolContender:
@@ -19,7 +19,7 @@ class PoolContender:
         self._watch = running.pids | {"agent": worker.agent_pid, "engine": worker.engine_pid}
         self._generator = generator
 
-    def measure(self, load: Load) -> Result:
+    def measure(self, load: Asked) -> Result:
         """Carry a load out over HTTP."""
         return self._generator.carry_out(ViaHttp(bodies=load.bodies(), watch=self._watch, port=self._port))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.load.orders import Order, Result
 from bench.rig.load_generator import LoadGenerator
 
-from .contender import Load, Setting
+from .contender import Asked, Setting
 
 _THREADS: tuple[str, ...] = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -19,7 +19,7 @@ class RawContender:
     def __init__(self, generator: LoadGenerator) -> None:
         self._generator = generator
 
-    def measure(self, load: Load) -> Result:
+    def measure(self, load: Asked) -> Result:
         """Carry a load out in the process itself."""
         return self._generator.carry_out(Order(bodies=load.bodies()))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from bench.contenders.completion import messages_of
 from bench.load.figures import result_of
 from bench.load.orders import Order, Result
 from bench.load.recording import Piece, Story
@@ -47,8 +48,7 @@ class RawBatch:
         return msgspec.structs.replace(result_of([_story(asked_ns, at) for at in times.values()]), cpu_s=spent)
 
     def _ids(self, job: Job) -> list[int]:
-        messages = [{"role": "user", "content": job.prompt}]
-        return list(self._tokenizer.apply_chat_template(messages, add_generation_prompt=True))
+        return list(self._tokenizer.apply_chat_template(messages_of(job), add_generation_prompt=True))
 
     def _generator(self, job: Job) -> Any:
         from mlx_lm.generate import BatchGenerator  # noqa: PLC0415 mlx comes after the choice of BLAS

@@ -13,8 +13,9 @@ import uvloop
 from bench.rig.usage import Usage, usage_of
 
 from . import channel, http
+from .completion import read_completion
 from .figures import result_of
-from .orders import ORDERS, AnyOrder, Result, ViaChannel, ViaHttp, ViaPipe
+from .orders import ORDERS, AnyOrder, Result, ViaChannel, ViaCompletions, ViaHttp, ViaPipe
 from .pipe import Engine
 from .recording import Recording, read
 
@@ -39,8 +40,9 @@ class LoadGenerator:
             recordings = await self._follow(order)
         own, after = time.process_time() - own_before, _usages(watched)
         spent = {name: after[name].cpu_s - before[name].cpu_s for name in watched}
+        reading = read_completion if isinstance(order, ViaCompletions) else read
         return msgspec.structs.replace(
-            result_of([read(recording) for recording in recordings()], is_clocked=order.is_clocked),
+            result_of([reading(recording) for recording in recordings()], is_clocked=order.is_clocked),
             cpu_s=spent | {"generator": own},
             peak_bytes={name: usage.peak_bytes for name, usage in after.items()},
         )
@@ -52,7 +54,7 @@ class LoadGenerator:
 
     async def _follow(self, order: AnyOrder) -> Recordings:
         match order:
-            case ViaHttp():
+            case ViaHttp() | ViaCompletions():
                 streams = await http.follow(order)
             case ViaChannel():
                 streams = await channel.follow(order)

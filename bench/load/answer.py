@@ -1,4 +1,4 @@
-"""An HTTP answer as it came, cut into events: status line, chunked body, NDJSON or server-sent events. Pure."""
+"""An HTTP answer as it came, cut into events: a body in chunks or not, NDJSON or server-sent events. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -18,17 +18,24 @@ def lines_of(reads: Sequence[Read]) -> list[Line]:
     """The events of an answer, each with the time of the read that made it whole.
 
     Raises:
-        Broken: the status is not 200, or the body is not chunked or was cut.
+        Broken: the status is not 200, or the body was cut, or is neither in chunks nor one of events.
 
     """
     return [Line(at_ns, data) for at_ns, line in _lines(_body(reads)) if (data := _event(line))]
 
 
 def _body(reads: Sequence[Read]) -> Iterator[Read]:
-    """Unpack the chunks: what each read completed of the body."""
+    """What each read brought of the body."""
     head, body = _split_head(reads)
-    if not head.startswith(b"HTTP/1.1 200 ") or b"transfer-encoding: chunked" not in head.lower():
-        raise Broken(f"the server answered {head[:200]!r} {b''.join(read.data for read in body)[:500]!r}")
+    if head.startswith(b"HTTP/1.1 200 ") and b"transfer-encoding: chunked" in head.lower():
+        return _unpacked(body)
+    if head.startswith(b"HTTP/1.0 200 ") and b"content-type: text/event-stream" in head.lower():
+        return iter(body)  # it ends with the connection: whether it is whole, only its last event can tell
+    raise Broken(f"the server answered {head[:200]!r} {b''.join(read.data for read in body)[:500]!r}")
+
+
+def _unpacked(body: Sequence[Read]) -> Iterator[Read]:
+    """Unpack the chunks: what each read completed."""
     rest = b""
     for read in body:
         unpacked, rest, is_last = _unchunk(rest + read.data)

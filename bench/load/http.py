@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import cast
 
 from .answer import Read, lines_of
-from .orders import ViaHttp
+from .orders import ViaCompletions, ViaHttp
 from .recording import Recording
 
 HOST = "127.0.0.1"
+_COMPLETIONS = ("/v1/chat/completions", "text/event-stream")
 
 
 class Stream(asyncio.Protocol):
@@ -21,9 +22,13 @@ class Stream(asyncio.Protocol):
         self._asked_ns = self._ended_ns = 0
         self.is_over = asyncio.get_running_loop().create_future()
 
+    async def begin(self, port: int) -> None:
+        """Connect. A client waits from here on: a server that is slow to accept, as with a short backlog, is slow."""
+        self._asked_ns = time.monotonic_ns()
+        await asyncio.get_running_loop().create_connection(lambda: self, HOST, port)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio: ask."""
-        self._asked_ns = time.monotonic_ns()
         # uvloop's transports are not of asyncio's classes.
         cast("asyncio.Transport", transport).write(self._request)
 
@@ -42,23 +47,22 @@ class Stream(asyncio.Protocol):
         return Recording(self._asked_ns, self._ended_ns, len(self._reads), lines_of(self._reads))
 
 
-async def follow(order: ViaHttp) -> Sequence[Stream]:
+async def follow(order: ViaHttp | ViaCompletions) -> Sequence[Stream]:
     """Carry out an order."""
-    loop = asyncio.get_running_loop()
     streams = [Stream(_request(order, body.encode())) for body in order.bodies]
-    opened = [loop.create_connection(lambda stream=stream: stream, HOST, order.port) for stream in streams]
-    await asyncio.gather(*opened)
+    await asyncio.gather(*(stream.begin(order.port) for stream in streams))
     await asyncio.gather(*(stream.is_over for stream in streams))
     return streams
 
 
-def _request(order: ViaHttp, body: bytes) -> bytes:
+def _request(order: ViaHttp | ViaCompletions, body: bytes) -> bytes:
+    path, accept = ("/chat", order.accept) if isinstance(order, ViaHttp) else _COMPLETIONS
     head = (
-        "POST /chat HTTP/1.1",
+        f"POST {path} HTTP/1.1",
         f"Host: {HOST}:{order.port}",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
-        f"Accept: {order.accept}",
+        f"Accept: {accept}",
         "Connection: close",
     )
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body

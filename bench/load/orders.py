@@ -22,6 +22,12 @@ class ViaHttp(Order, frozen=True, kw_only=True, tag="http"):
     accept: Accept = "application/x-ndjson"
 
 
+class ViaCompletions(Order, frozen=True, kw_only=True, tag="completions"):
+    """POST to a server of the chat completions API; its `bodies` are requests in that API's words, to be streamed."""
+
+    port: int
+
+
 class ViaChannel(Order, frozen=True, kw_only=True, tag="channel"):
     """Put the jobs on the queue and follow their channels: the pool without its gateway."""
 
@@ -35,7 +41,7 @@ class ViaPipe(Order, frozen=True, kw_only=True, tag="pipe"):
     command: list[str]
 
 
-AnyOrder = ViaHttp | ViaChannel | ViaPipe
+AnyOrder = ViaHttp | ViaCompletions | ViaChannel | ViaPipe
 
 
 class Spread(msgspec.Struct, frozen=True):

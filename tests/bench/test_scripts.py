@@ -30,18 +30,29 @@ def test_overhead_measures_every_way_to_the_client() -> None:
 
 @pytest.mark.long
 def test_serving_measures_the_pool_beside_the_bare_library() -> None:
-    """On the small random model, so that it takes seconds."""
-    told = run("bench.serving", "--rounds", "1", "--models", "tiny", "--tokens", "8", "--streams", "2")
+    """On the small random model, so that it takes seconds; a peer that would have to be installed is left out."""
+    contenders = ("raw", "engine alone", "pool", "mlx_lm.server")
+    quick = ("--rounds", "1", "--models", "tiny", "--tokens", "8", "--streams", "2")
+    told = run("bench.serving", *quick, "--contenders", ",".join(contenders))
 
-    for row in ("raw", "engine alone", "pool"):
+    for row in (*contenders, "pool, of the better peer's"):
         assert f"| {row} " in told
 
 
-def test_a_wrong_flag_is_a_line_and_exit_code_2() -> None:
+@pytest.mark.long
+def test_sameness_compares_every_kind_of_text() -> None:
+    """On the small random model, and on whatever BLAS there is."""
+    told = run("bench.sameness", "--models", "tiny", "--texts", "2", "--tokens", "8", "--blas", "reference")
+
+    for row in ("greedy", "sampled", "stop strings", "penalties", "few words", "tiny"):
+        assert f"| {row} " in told
+
+
+@pytest.mark.parametrize("wrong", [("--rounds", "x"), ("--contenders", "nobody")])
+def test_a_wrong_flag_is_a_line_and_exit_code_2(wrong: tuple[str, str]) -> None:
     """Nothing is started for a measurement that was not understood."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.serving", "--rounds", "x"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "bench.serving", *wrong]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 2
-    assert "rounds" in done.stderr
+    assert wrong[0].removeprefix("--") in done.stderr
