@@ -26,7 +26,7 @@ COMMANDS = (
     Command("chat", "Talk to the pool in the terminal.", runs="mlx_pool.chat"),
     Command("submit", "Put a job straight on the queue and print its events.", runs="mlx_pool.submit"),
     Command("status", "Show workers, slots and queues.", runs="mlx_pool.status"),
-    Command("models", "List, fetch and import models.", becomes="worker.catalog"),
+    Command("models", "List, fetch, import and remove models.", becomes="worker.catalog"),
     Command("dead", "List, show, retry or drop jobs that were given up.", runs="mlx_pool.dead"),
     Command("limits", "Show or set a queue's limits.", runs="mlx_pool.limits"),
 )

@@ -12,10 +12,11 @@ _COMMAND = (sys.executable, "-P", "-m", "worker.catalog", "pull", "--json", "--"
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A model on this machine: its folder, and the name of the queue it serves."""
+    """A model on this machine: its folder, the name of the queue it serves, and the folder of its adapter, if any."""
 
     queue: str
     path: str
+    adapter: str | None = None
 
 
 class _Line(msgspec.Struct):
@@ -24,6 +25,7 @@ class _Line(msgspec.Struct):
     progress: float | None = None
     queue: str = ""
     path: str = ""
+    adapter: str | None = None
 
 
 async def fetch(name: str, on_progress: Callable[[str, float | None], None]) -> Found:
@@ -46,7 +48,7 @@ async def fetch(name: str, on_progress: Callable[[str, float | None], None]) -> 
         async for raw in process.stdout:
             line = msgspec.json.decode(raw, type=_Line)
             if line.status == "present":
-                found = Found(line.queue, line.path)
+                found = Found(line.queue, line.path, line.adapter)
             else:
                 on_progress(line.message, line.progress)
         said = (await words).decode(errors="replace").strip()

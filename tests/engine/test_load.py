@@ -14,6 +14,7 @@ from mlx_lm.generate import (
 from shared.errors import Refused
 from worker.catalog.resolve import resolve
 from worker.engine.load import Loaded, load_model
+from worker.engine.text.tokenizer import Tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,28 @@ def test_the_vocabulary_is_split_as_the_model_was_trained(smollm2_loaded: Loaded
 
     assert digits == ["1", "2", "Ġ", "3", "4", "5"]
     assert turn == [1, 4093, 198, 19556, 905, 2]
-    assert tokenizer.eos_token_ids == {2}
+
+
+def test_the_end_of_a_document_ends_a_turn_too(smollm2_loaded: Loaded) -> None:
+    """The default model stops at <|im_end|>, and where it writes <|endoftext|> instead."""
+    assert smollm2_loaded.tokenizer.eos_token_ids == {2, 0}
+
+
+@pytest.mark.parametrize(
+    ("config", "generation", "ends"),
+    [(7, None, {7, 2}), ([7, 8], [9, 10], {9, 10, 2})],
+)
+def test_turns_end_where_the_folder_says(
+    tiny_model: Path, tmp_path: Path, config: object, generation: object, ends: set[int]
+) -> None:
+    """One id or many; generation_config.json goes before config.json, and the tokenizer's own end always counts."""
+    shutil.copytree(tiny_model, tmp_path / "m")
+    told = json.loads((tmp_path / "m" / "config.json").read_bytes()) | {"eos_token_id": config}
+    (tmp_path / "m" / "config.json").write_text(json.dumps(told))
+    if generation is not None:
+        (tmp_path / "m" / "generation_config.json").write_text(json.dumps({"eos_token_id": generation}))
+
+    assert Tokenizer(load(tmp_path / "m").tokenizer).ends == ends
 
 
 def test_progress_is_told_from_nothing_to_all(tiny_model: Path) -> None:

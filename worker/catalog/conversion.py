@@ -9,6 +9,7 @@ import msgspec
 
 from shared.errors import Fault, Refused
 
+from .disk import check_room
 from .gguf import Header, mlx_config, mlx_name, read_header, rotary_heads
 from .progress import Progress
 from .vocabulary import tokenizer_config, tokenizer_json
@@ -26,7 +27,7 @@ def import_gguf(file: Path, folder: Path, progress: Progress, *, sha256: str | N
 
     Raises:
         Refused: no such file, not a GGUF file, or a kind of model that is not converted.
-        Fault: the file's checksum is not `sha256`.
+        Fault: the file's checksum is not `sha256`, or the disk has no room.
 
     """
     progress(f"Checking {file.name}", 0.0)
@@ -35,6 +36,7 @@ def import_gguf(file: Path, folder: Path, progress: Progress, *, sha256: str | N
     tensors, header = _read(file)
     progress(f"Converting {file.name}", 0.4)
     weights = {mlx_name(name): _converted(name, tensor, header) for name, tensor in tensors.items()}
+    check_room(f"The import of {file.name}", sum(tensor.nbytes for tensor in weights.values()), folder)
     progress("Writing weights and tokenizer", 0.6)
     _write(folder, header, weights)
     progress(f"Imported {file.name}", 1.0)

@@ -53,10 +53,10 @@ def create(folder: Path, fill: Fill, progress: Progress, *, resumes: bool = Fals
         Fault: it can't be written.
 
     """
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial = partial_of(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder, progress):
+        with alone(folder, progress):
             if is_model_folder(folder):
                 return folder
             if folder.exists() and any(folder.iterdir()):
@@ -73,6 +73,11 @@ def create(folder: Path, fill: Fill, progress: Progress, *, resumes: bool = Fals
     except OSError as error:
         raise Fault("internal", f"{folder} can't be written: {error.strerror or error}.") from error
     return folder
+
+
+def partial_of(folder: Path) -> Path:
+    """Name the folder in which a model lies while it is not whole."""
+    return folder.with_name(f".{folder.name}.partial")
 
 
 def _fill(source: Source, folder: Path, progress: Progress, env: Mapping[str, str]) -> None:
@@ -95,7 +100,7 @@ def _fill(source: Source, folder: Path, progress: Progress, env: Mapping[str, st
 
 
 @contextlib.contextmanager
-def _alone(folder: Path, progress: Progress) -> Generator[None]:
+def alone(folder: Path, progress: Progress) -> Generator[None]:
     """Hold the folder's lock, which the kernel frees with its process, however that ends."""
     locks = folder.parent / ".locks"
     locks.mkdir(exist_ok=True)

@@ -26,19 +26,31 @@ class Hub(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ki
     id: str
 
 
+class Adapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="adapter"):
+    """A model of any name, changed by an adapter: a folder among the models, or a path."""
+
+    base: str
+    folder: str
+
+
 Source = Wheel | Hub
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One model of the catalogue. Sizes are approximate; `memory_mb` is that of weights and some context on a GPU."""
+    """One model of the catalogue. Sizes are approximate; `memory_mb` is that of weights and some context on a GPU.
+
+    `kv_mb` is what 1,000 more tokens of context take.
+    """
 
     name: str
     about: str
-    source: Source
-    licence: str
-    disk_mb: int
-    memory_mb: int
-    context_tokens: int
+    source: Source | Adapter
+    family: str | None = None
+    licence: str | None = None
+    disk_mb: int | None = None
+    memory_mb: int | None = None
+    kv_mb: int | None = None
+    context_tokens: int | None = None
 
 
 class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,7 +1,7 @@
 """Where weights lie: which folders are searched, what counts as a model folder, and the queue's name that it gives."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -33,7 +33,8 @@ def is_model_folder(path: Path) -> bool:
         return False
     index = path / "model.safetensors.index.json"
     if not index.is_file():
-        return next(path.glob("*.safetensors"), None) is not None
+        # A fine-tuning run may have left its adapters, which are no model, beside a configuration.
+        return any(not file.name.endswith("adapters.safetensors") for file in path.glob("*.safetensors"))
     try:
         weight_map = msgspec.json.decode(index.read_bytes(), type=_Index).weight_map
     except (msgspec.DecodeError, OSError):
@@ -41,12 +42,12 @@ def is_model_folder(path: Path) -> bool:
     return all((path / name).is_file() for name in set(weight_map.values()))
 
 
-def model_folders_in(folders: Sequence[Path]) -> list[Path]:
-    """List the model folders that lie directly in these folders, by name; the first of two alike hides the second."""
+def folders_in(folders: Sequence[Path], is_wanted: Callable[[Path], bool]) -> list[Path]:
+    """List what is wanted of the folders directly in these, by name; the first of two alike hides the second."""
     found: dict[str, Path] = {}
     for folder in folders:
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-            if not path.name.startswith(".") and is_model_folder(path):
+            if not path.name.startswith(".") and is_wanted(path):
                 found.setdefault(path.name, path)
     return [found[name] for name in sorted(found)]
 

@@ -24,6 +24,9 @@ _MODULES = {
 _OUTER = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 _PARTS = ("weight", "scales", "biases")
 _CONTROL = 3  # the token type of special tokens
+# Control tokens behind which another text begins. llama.cpp ends a generation at any of them, whichever the file names
+# as its end of turn; a model without instructions to the contrary writes the end of a document.
+_ENDS = frozenset({"<|endoftext|>", "<|end_of_text|>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>"})
 
 
 _KEYS = {
@@ -72,6 +75,11 @@ class Header(msgspec.Struct, frozen=True, rename=_KEYS):
     def special_ids(self) -> list[int]:
         """The ids that stand for control tokens, which no text encodes to."""
         return [i for i, kind in enumerate(self.token_types) if kind == _CONTROL]
+
+    @property
+    def end_ids(self) -> list[int]:
+        """The ids that end a turn, the file's own first."""
+        return [self.eos_id, *(i for i in self.special_ids if self.tokens[i] in _ENDS and i != self.eos_id)]
 
 
 def read_header(metadata: Mapping[str, object]) -> Header:
@@ -131,7 +139,7 @@ def mlx_config(header: Header, quantization: Mapping[str, tuple[int, int]], *, t
         "vocab_size": len(header.tokens),
         "tie_word_embeddings": tied,
         "bos_token_id": header.bos_id,
-        "eos_token_id": header.eos_id,
+        "eos_token_id": header.end_ids,
     }
     if kinds:
         usual = max(set(kinds), key=kinds.count)

@@ -4,12 +4,13 @@ The only module that knows the hub's client. The client's import takes a second,
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from shared.errors import Refused
 
+from .disk import check_room
 from .progress import Progress
 
 _WANTED = ("*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer.model", "*.tiktoken")
@@ -24,6 +25,7 @@ def download(hub_id: str, into: Path, progress: Progress, *, endpoint: str | Non
     Raises:
         Refused: the hub can't be reached, or has no such repository for us. It is raised within 15 s when there is no
             network; the message names what can be done without one.
+        Fault: the disk has no room for it; nothing has been fetched then.
 
     """
     progress(f"Asking the hub for {hub_id}", None)
@@ -32,13 +34,16 @@ def download(hub_id: str, into: Path, progress: Progress, *, endpoint: str | Non
         snapshot_download,  # pyright: ignore[reportUnknownVariableType] a parameter of it is not fully typed
     )
 
-    commit = _within(
-        _ANSWER_LIMIT_S, lambda: HfApi(endpoint=endpoint).model_info(hub_id, timeout=_ANSWER_LIMIT_S).sha, hub_id
+    info = _within(
+        _ANSWER_LIMIT_S,
+        lambda: HfApi(endpoint=endpoint).model_info(hub_id, timeout=_ANSWER_LIMIT_S, files_metadata=True),
+        hub_id,
     )
+    check_room(hub_id, _to_come({file.rfilename: file.size or 0 for file in info.siblings or []}, into), into)
     try:
         snapshot_download(
             hub_id,
-            revision=commit,
+            revision=info.sha,
             local_dir=into,
             endpoint=endpoint,
             allow_patterns=list(_WANTED),
@@ -48,6 +53,15 @@ def download(hub_id: str, into: Path, progress: Progress, *, endpoint: str | Non
     except Exception as error:
         # The client raises errors of three libraries; each means that the files are not here.
         raise _failed(hub_id, error) from error
+
+
+def _to_come(sizes: Mapping[str, int], into: Path) -> int:
+    """Count the bytes of the wanted files that are not there yet."""
+    from huggingface_hub.utils import filter_repo_objects  # noqa: PLC0415 -- see the module's docstring
+
+    wanted = filter_repo_objects(sizes, allow_patterns=list(_WANTED), ignore_patterns=list(_UNWANTED))
+    begun = sum(path.stat().st_size for path in into.glob(".cache/**/*.incomplete"))
+    return max(0, sum(sizes[name] for name in wanted if not (into / name).is_file()) - begun)
 
 
 def _within(limit_s: float, ask: Callable[[], _Answer], hub_id: str) -> _Answer:
@@ -105,6 +119,7 @@ def _failed(hub_id: str, error: Exception) -> Refused:
     return Refused(
         "model_not_found",
         f"{hub_id} can't be downloaded: {why}. Without it: put the model's folder into "
-        f"models/{hub_id.rpartition('/')[2]}/, name one in MLX_MODEL_PATH, or use the default, smollm2-135m.",
+        f"models/{hub_id.rpartition('/')[2]}/ (mlx-pool models import PATH does), name one in MLX_MODEL_PATH, or use "
+        "the default, smollm2-135m.",
         param="model",
     )

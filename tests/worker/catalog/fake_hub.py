@@ -13,6 +13,7 @@ class FakeHub:
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files
         self.forbidden: set[str] = set()
+        self.announced: dict[str, int] = {}  # sizes that are told, where they are not the true ones
         self.asked: list[str] = []  # as "GET /path"
         hub = self
 
@@ -36,7 +37,8 @@ class FakeHub:
         if path.startswith("/api/models/org/model/tree/"):
             data = json.dumps([self._described(name) for name in self.files]).encode()
         elif path.startswith("/api/models/org/model"):
-            data = json.dumps({"id": "org/model", "sha": COMMIT, "siblings": []}).encode()
+            files = [{"rfilename": name, "size": self.size(name)} for name in self.files]
+            data = json.dumps({"id": "org/model", "sha": COMMIT, "siblings": files}).encode()
         elif (name := path.removeprefix(f"/org/model/resolve/{COMMIT}/")) in self.files and name not in self.forbidden:
             data = self.files[name]
         else:
@@ -50,6 +52,10 @@ class FakeHub:
         if body:
             request.wfile.write(data)
 
+    def size(self, name: str) -> int:
+        """The size that is told of a file."""
+        return self.announced.get(name, len(self.files[name]))
+
     def _described(self, name: str) -> dict[str, object]:
         data = self.files[name]
-        return {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+        return {"type": "file", "path": name, "size": self.size(name), "oid": hashlib.sha1(data).hexdigest()}

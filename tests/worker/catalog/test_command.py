@@ -33,7 +33,7 @@ def test_help_names_all_commands_at_once(models: Run) -> None:
 
     assert shown.returncode == 0
     assert time.monotonic() - began < 2
-    assert all(command in shown.stdout for command in ("list", "pull", "import", "path", "synthetic"))
+    assert all(command in shown.stdout for command in ("list", "pull", "import", "rm", "path", "synthetic"))
     assert len(shown.stdout.splitlines()) < 24
 
 
@@ -78,6 +78,23 @@ def test_a_gguf_file_is_imported_under_its_name(models: Run, models_dir: Path, t
     assert "give another name with --name" in taken.stderr
     assert "can't be a folder's name" in odd.stderr
     assert [path.name for path in models_dir.iterdir() if not path.name.startswith(".")] == ["taken"]
+
+
+def test_a_folder_is_imported_and_removed(
+    models: Run, models_dir: Path, tmp_path: Path, put_model: Callable[[Path], Path]
+) -> None:
+    """From elsewhere into the list, and out of it again; without a terminal removal needs its flag."""
+    (put_model(tmp_path / "mine") / "tokenizer.json").touch()
+
+    imported = models("import", str(tmp_path / "mine"), "--link", "--json")
+    unsure = models("rm", "mine")
+    removed = models("rm", "mine", "--yes")
+
+    assert json.loads(imported.stdout.splitlines()[-1])["path"] == str(models_dir / "mine")
+    assert (unsure.returncode, "needs --yes" in unsure.stderr) == (2, True)
+    assert (removed.returncode, removed.stdout.startswith("Removed ")) == (0, True)
+    assert not (models_dir / "mine").exists()
+    assert (tmp_path / "mine" / "model.safetensors").is_file()
 
 
 def test_mistakes_are_one_line_and_exit_code_2(models: Run) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from shared.errors import Fault
 from worker.catalog.entries import Hub, Wheel, decode_catalogue, read_catalogue
-from worker.catalog.fit import fits, machine_memory_mb
+from worker.catalog.fit import Machine, fits, judge, machine_memory_mb
 
 
 def test_the_shipped_catalogue_is_sound() -> None:
@@ -15,8 +15,9 @@ def test_the_shipped_catalogue_is_sound() -> None:
     assert len(set(names)) == len(names)
     assert all(name == name.lower() and "/" not in name for name in names)
     assert catalogue.entry(catalogue.default)
-    assert all(0 < entry.disk_mb < entry.memory_mb for entry in catalogue.models)
-    assert all(entry.licence and entry.context_tokens >= 4096 for entry in catalogue.models)
+    assert all(0 < (entry.disk_mb or 0) < (entry.memory_mb or 0) for entry in catalogue.models)
+    assert all(entry.licence and entry.family and entry.kv_mb for entry in catalogue.models)
+    assert all((entry.context_tokens or 0) >= 4096 for entry in catalogue.models)
 
 
 def test_the_default_needs_no_hub() -> None:
@@ -45,6 +46,16 @@ def test_half_the_memory_is_comfort_and_three_quarters_the_end() -> None:
     assert fits(4_001, memory_mb=8_000) == "tight"
     assert fits(6_001, memory_mb=8_000) == "too large"
     assert fits(4_000, memory_mb=None) is None
+
+
+def test_a_full_disk_comes_before_memory() -> None:
+    """What can't be written can't be loaded either; what is there already takes no more disk."""
+    machine = Machine(memory_mb=8_000, disk_mb=1_000)
+
+    assert judge(4_000, 1_001, machine) == "disk full"
+    assert judge(4_000, 1_000, machine) == "fits"
+    assert judge(4_000, None, machine) == "fits"
+    assert judge(None, None, machine) is None
 
 
 def test_this_machine_has_memory() -> None:

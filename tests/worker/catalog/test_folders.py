@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.catalog.folders import folder_of, is_model_folder, model_folders_in, models_folders, queue_of
+from worker.catalog.folders import folder_of, folders_in, is_model_folder, models_folders, queue_of
 
 Put = Callable[[Path], Path]
 
@@ -51,6 +51,15 @@ def test_a_folder_that_lacks_a_shard_is_no_model(models_dir: Path, put_model: Pu
     assert not is_model_folder(folder)
 
 
+def test_adapters_beside_a_configuration_are_no_weights(models_dir: Path) -> None:
+    """A fine-tuning run that was told to write into a model's folder does not make a model of it."""
+    (models_dir / "m").mkdir()
+    for name in ("config.json", "adapters.safetensors", "0000100_adapters.safetensors"):
+        (models_dir / "m" / name).touch()
+
+    assert not is_model_folder(models_dir / "m")
+
+
 def test_models_are_listed_once_and_downloads_under_way_not_at_all(models_dir: Path, put_model: Put) -> None:
     """The first folder of a name hides the second; hidden folders are unfinished work."""
     other = models_dir.parent / "other"
@@ -59,7 +68,7 @@ def test_models_are_listed_once_and_downloads_under_way_not_at_all(models_dir: P
     put_model(other / "b")
     only = put_model(other / "a")
 
-    assert model_folders_in([models_dir, other, models_dir / "none"]) == [only, mine]
+    assert folders_in([models_dir, other, models_dir / "none"], is_model_folder) == [only, mine]
 
 
 def test_a_hub_ids_folder_gives_the_id_back() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import mlx.core as mx
 import pytest
+from msgspec.structs import replace
 
 from shared.errors import Fault, PoolError, Refused
 from worker.catalog.conversion import import_gguf
@@ -93,6 +94,15 @@ def test_the_config_says_how_each_module_is_quantized(header: Header) -> None:
     assert config["rms_norm_eps"] == 1e-5
     assert config["tie_word_embeddings"] is True
     assert "quantization" not in mlx_config(header, {}, tied=False)
+
+
+def test_whatever_ends_a_text_ends_a_turn(header: Header) -> None:
+    """Behind each control token that ends a text another would begin, whichever the file names; words end nothing."""
+    tokens = ["<|im_end|>", "<|endoftext|>", "<|im_start|>", "<|eot_id|>"]
+    many = replace(header, tokens=tokens, token_types=[3, 3, 3, 1])
+
+    assert mlx_config(many, {}, tied=True)["eos_token_id"] == [0, 1]
+    assert mlx_config(header, {}, tied=True)["eos_token_id"] == [0]
 
 
 def test_control_tokens_are_whole_and_special(header: Header) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import Refused
+from shared.errors import Fault, Refused
 from worker.catalog.ensure import bring
 from worker.catalog.entries import Hub
 from worker.catalog.hub import download
@@ -52,6 +52,19 @@ def test_a_broken_download_goes_on_where_it_was(hub: FakeHub, models_dir: Path) 
     assert [asked for asked in hub.asked if "GET" in asked and "resolve" in asked] == [
         f"GET /org/model/resolve/{COMMIT}/model.safetensors"
     ]
+
+
+def test_a_model_that_the_disk_can_t_hold_is_not_begun(hub: FakeHub, tmp_path: Path) -> None:
+    """A download that would fill the disk hours later fails at once, with both sizes; what is not wanted counts not."""
+    hub.announced = {"pytorch_model.bin": 10**18}
+    download("org/model", tmp_path / "small", untold, endpoint=hub.url)
+    hub.asked.clear()
+    hub.announced = {"model.safetensors": 10**18}
+
+    with pytest.raises(Fault, match=r"org/model needs 1000000000\.0 GB of disk, and .* GB free"):
+        download("org/model", tmp_path / "large", untold, endpoint=hub.url)
+
+    assert not [asked for asked in hub.asked if "resolve" in asked]
 
 
 def test_a_repository_that_is_not_there_is_told(hub: FakeHub, tmp_path: Path) -> None:

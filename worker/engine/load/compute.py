@@ -19,6 +19,7 @@ class Compute(msgspec.Struct, frozen=True):
     is_cpu: bool
     blas: str | None = None
     free_bytes: int | None = None  # None: not known, taken as enough
+    total_bytes: int | None = None  # likewise
 
 
 def cpu_weights(float32_bytes: int, free_bytes: int | None) -> Weights:

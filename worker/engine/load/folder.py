@@ -106,7 +106,8 @@ def _weight_paths(path: Path) -> list[Path]:
             more = f" and {len(missing) - 1} more" if missing[1:] else ""
             raise _refused(f"{path} lacks {missing[0]}{more}, which its index names: copy or download the model again.")
         return [path / name for name in names]
-    if found := sorted(path.glob("*.safetensors")):
+    # A fine-tuning run may have left its adapters in its model's own folder: they are no part of the model.
+    if found := [file for file in sorted(path.glob("*.safetensors")) if not file.name.endswith("adapters.safetensors")]:
         return found
     if next(path.glob("*.bin"), None) or next(path.glob("*.pt*"), None):
         raise _refused(f"{path} has PyTorch weights only, and no safetensors: convert it with `mlx_lm.convert`.")

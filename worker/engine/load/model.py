@@ -6,11 +6,11 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .adapter import read_adapter
 from .blas import running_blas
 from .compute import Compute, note
 from .fingerprint import fingerprint
-from .folder import context_tokens, read_folder
-from .memory import available_bytes
+from .folder import context_tokens, folder_name, read_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,31 +36,39 @@ class Loaded:
 
 
 def load_model(
-    path: Path, *, progress: Callable[[str, float | None], None], context_cap_tokens: int = _CONTEXT_CAP_TOKENS
+    path: Path,
+    *,
+    progress: Callable[[str, float | None], None],
+    adapter: Path | None = None,
+    context_cap_tokens: int = _CONTEXT_CAP_TOKENS,
 ) -> Loaded:
     """Load the MLX model folder at `path`. Blocks; the thread that calls is the one that may decode with the model.
 
+    With `adapter`, a folder too, the result is the model that was fine-tuned, and bears the adapter's name.
     On a CPU quantized weights become float32 where memory allows, since that is many times faster there.
 
     Raises:
         Refused: no such folder, or one that is incomplete, broken or not supported; one line says what to do.
-        Fault: memory or disk failed.
+        Fault: memory or disk failed, or memory is not free now.
 
     """
     folder = read_folder(path)
+    tuning = read_adapter(adapter) if adapter else None
     progress(f"Starting MLX for {folder.name}", None)
-    from .device import device  # noqa: PLC0415 -- mlx is imported only after `preload` had its turn
+    from .device import device, memory  # noqa: PLC0415 -- mlx is imported only after `preload` had its turn
     from .weights import load_parts  # noqa: PLC0415 -- likewise, and its libraries take two seconds
 
     name, is_cpu = device()
-    compute = Compute(name, is_cpu, running_blas() if is_cpu and sys.platform == "linux" else None, available_bytes())
-    model, tokenizer, weights = load_parts(folder, compute, progress)
+    total_bytes, free_bytes = memory()
+    blas = running_blas() if is_cpu and sys.platform == "linux" else None
+    compute = Compute(name, is_cpu, blas, free_bytes, total_bytes)
+    model, tokenizer, weights = load_parts(folder, tuning, compute, progress)
     return Loaded(
         model=model,
         tokenizer=tokenizer,
-        fingerprint=fingerprint(folder),
+        fingerprint=fingerprint(folder, tuning),
         context_tokens=context_tokens(folder.config, cap=context_cap_tokens),
         device=name,
         note=note(compute, weights),
-        name=folder.name,
+        name=folder_name(tuning.path) if tuning else folder.name,
     )

@@ -1,4 +1,4 @@
-"""The one place that lets mlx-lm load: weights into a model, and the tokenizer. Errors come out in our words."""
+"""The one place that lets mlx-lm load: weights into a model, an adapter, the tokenizer. Errors come in our words."""
 
 import contextlib
 import json
@@ -10,8 +10,10 @@ from typing import Any, cast
 
 import mlx.core as mx
 from mlx import nn
+from mlx.utils import tree_unflatten
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 from mlx_lm.utils import (
+    load_adapters,  # pyright: ignore[reportUnknownVariableType] its own module is not fully typed
     load_model,  # pyright: ignore[reportUnknownVariableType] its dictionaries are not fully typed
     load_tokenizer,  # pyright: ignore[reportUnknownVariableType] its parameters are not typed
 )
@@ -19,39 +21,58 @@ from transformers.utils import logging as transformers_logging
 
 from shared.errors import Fault, PoolError, Refused
 
+from .adapter import Adapter
 from .compute import Compute, Weights, cpu_weights
 from .floats import dequantize, flat, float32_bytes, leaves, widen
 from .folder import ModelFolder
+from .room import lack_of_room, weight_bytes
 
 Progress = Callable[[str, float | None], None]
 _TEXT_ENDINGS = {".json", ".jsonl", ".jinja", ".txt", ".model", ".tiktoken"}
 
 
 def load_parts(
-    folder: ModelFolder, compute: Compute, progress: Progress
+    folder: ModelFolder, adapter: Adapter | None, compute: Compute, progress: Progress
 ) -> tuple[nn.Module, TokenizerWrapper, Weights]:
     """Load the model and its tokenizer; the third value tells in which form the weights are held.
 
     Raises:
-        Refused: mlx-lm does not know the architecture, or weights, configuration and tokenizer do not belong together.
-        Fault: the weights can't be read, or memory does not suffice.
+        Refused: mlx-lm does not know the architecture, or weights, adapter, configuration and tokenizer do not belong
+            together, or the machine is too small.
+        Fault: the weights can't be read, or memory does not suffice now.
 
     """
+    if lack := lack_of_room(folder.name, weight_bytes(folder, adapter), compute):
+        raise lack
     with _view(folder) as view:
         with _translated(folder, "weights"):
             progress(f"Reading {folder.name}", 0.0)
             model, config = cast("tuple[nn.Module, dict[str, Any]]", load_model(view, lazy=True))
-            form: Weights = "as on disk"
+            form: Weights = cpu_weights(float32_bytes(model), compute.free_bytes) if compute.is_cpu else "as on disk"
+            if form == "float32":
+                dequantize(model)
+        if adapter:
+            with _translated(folder, f"adapter {adapter.path.name}"):
+                load_adapters(model, str(adapter.path)).eval()
+        with _translated(folder, "weights"):
             if compute.is_cpu:
-                form = cpu_weights(float32_bytes(model), compute.free_bytes)
-                if form == "float32":
-                    dequantize(model)
                 widen(model, matrices=form == "float32")
+            if adapter and form == "float32":
+                _fuse(model)
             _evaluate(model, folder.name, progress)
         with _translated(folder, "tokenizer"):
             # The default would ask on stdin, which is the engine's pipe, whether code in the folder may be run.
             tokenizer = load_tokenizer(view, {"trust_remote_code": False}, eos_token_ids=_eos_ids(config))
     return model, tokenizer, form
+
+
+def _fuse(model: nn.Module) -> None:
+    """Add an adapter's low-rank products to the weights that they belong to, so that it costs nothing from then on.
+
+    Float32 only: in fewer bits the sum is rounded, and what was learned may be smaller than the rounding.
+    """
+    modules = cast("list[tuple[str, Any]]", model.named_modules())
+    model.update_modules(tree_unflatten([(path, module.fuse()) for path, module in modules if hasattr(module, "fuse")]))
 
 
 @contextlib.contextmanager
