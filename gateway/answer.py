@@ -16,7 +16,7 @@ from shared.errors import PoolError, from_wire
 from shared.event import Cancelled, Done, Error
 
 from .delivery import Delivery, Text
-from .frames import Frames, text_of, timings_fields, usage_fields
+from .frames import Frames, calls_of, text_of, timings_fields, usage_fields
 from .relay import Relay
 
 HEADERS_WITHIN_S = 10.0
@@ -110,6 +110,10 @@ def _gathered(deliveries: Sequence[Delivery]) -> dict[str, Any]:
     gathered: dict[str, Any] = {"content": "".join(text_of(text.content) for text in texts)}
     if reasoning := "".join(text_of(text.reasoning) for text in texts if text.reasoning):
         gathered["reasoning"] = reasoning
+    if calls := [call for text in texts if text.tool_calls for call in calls_of(text.tool_calls)]:
+        gathered["tool_calls"] = calls
+    if warnings := [text_of(text.warning) for text in texts if text.warning]:
+        gathered["warnings"] = warnings
     match deliveries[-1].event if deliveries else None:
         case Done() as done:
             return gathered | {

@@ -13,6 +13,8 @@ class Text(msgspec.Struct, gc=False):
     status: str
     content: msgspec.Raw = msgspec.Raw(b'""')
     reasoning: msgspec.Raw = msgspec.Raw()
+    tool_calls: msgspec.Raw = msgspec.Raw()
+    warning: msgspec.Raw = msgspec.Raw()
     tokens: list[int] = []
 
 

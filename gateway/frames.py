@@ -13,7 +13,7 @@ from typing import Any, Protocol, assert_never
 import msgspec
 
 from shared.errors import from_wire
-from shared.event import Cancelled, Done, Error, Started, Usage
+from shared.event import Cancelled, Done, Error, Started, ToolCall, Usage
 
 from .delivery import Delivery, Text, Told
 from .errors import error_object
@@ -75,10 +75,10 @@ class Ndjson:
         event = delivery.event
         if not isinstance(event, Text):
             return _one_line(_encode(client_fields(event, delivery.seq, self._job_id, self._model)))
-        if event.reasoning:
-            line = b'{"status":"token","seq":%d,"content":%b,"reasoning":%b}'
-            return _one_line(line % (delivery.seq, event.content, event.reasoning))
-        return _one_line(b'{"status":"token","seq":%d,"content":%b}' % (delivery.seq, event.content))
+        head = b'{"status":"token","seq":%d,"content":%b' % (delivery.seq, event.content)
+        if event.reasoning or event.tool_calls or event.warning:
+            head += _more(event)
+        return _one_line(head + b"}")
 
 
 class EventStream(Ndjson):
@@ -165,6 +165,18 @@ def timings_fields(done: Done) -> dict[str, float]:
 def text_of(raw: msgspec.Raw) -> str:
     """The text behind its JSON."""
     return msgspec.json.decode(raw, type=str)
+
+
+def calls_of(raw: msgspec.Raw) -> list[ToolCall]:
+    """The calls behind their JSON."""
+    return msgspec.json.decode(raw, type=list[ToolCall])
+
+
+def _more(event: Text) -> bytes:
+    """What most tokens don't have, as the JSON it came as."""
+    names = (b"reasoning", b"tool_calls", b"warning")
+    values = (bytes(event.reasoning), bytes(event.tool_calls), bytes(event.warning))
+    return b"".join(b',"%b":%b' % (name, value) for name, value in zip(names, values, strict=True) if value)
 
 
 def _error_fields(error: Error) -> dict[str, Any]:

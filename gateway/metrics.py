@@ -19,7 +19,8 @@ from .delivery import Tally
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FIRST_EVENT_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_WORKER_GAUGES = ("slots", "busy", "tokens_per_second", "memory_bytes", "kv_bytes", "engine_deaths")
+_WORKER_GAUGES = ("slots", "busy", "tokens_per_second", "memory_bytes", "kv_bytes", "cache_bytes", "engine_deaths")
+_WORKER_COUNTERS = ("jobs_done", "tokens_done", "cache_hits", "cache_saved_tokens")
 
 
 class Metrics:
@@ -104,7 +105,7 @@ class _Pool(Collector):
             for worker in workers:
                 gauge.add_metric(_labels(worker), getattr(worker, name))
             yield gauge
-        for name in ("jobs_done", "tokens_done"):
+        for name in _WORKER_COUNTERS:
             counter = CounterMetricFamily(f"mlx_pool_worker_{name}", f"A worker's {name}", labels=["model", "worker"])
             for worker in workers:
                 counter.add_metric(_labels(worker), getattr(worker, name))

@@ -54,11 +54,22 @@ class Started(Event, frozen=True, kw_only=True, omit_defaults=True, tag="started
     resumed_tokens: int = 0
 
 
+class ToolCall(msgspec.Struct, frozen=True):
+    """A whole call, `index`-th of its job from 0. Every attempt gives it the same `id`."""
+
+    index: int
+    id: str
+    name: str
+    arguments: str  # a JSON object, as text
+
+
 class Token(Event, frozen=True, kw_only=True, omit_defaults=True, tag="token"):
     """Text, and the ids it stands for: each id stands in exactly one event, also while its text is held back."""
 
     content: str = ""
     reasoning: str = ""
+    tool_calls: list[ToolCall] = []
+    warning: str = ""  # what a person should know of this text; it is no error
     tokens: list[int] = []
 
 

@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Meta
 
 from .errors import Refused
+from .grammar import Form, Grammar, ResponseFormat, form_of
+from .tools import MAX_ID_CHARACTERS, MAX_TOOLS, NamedTool, PastCall, Tool, ToolChoice, arguments_in, check_tools
 
 MAX_BODY_BYTES = 1 << 20
 MAX_TIMEOUT_MS = 3_600_000
@@ -30,8 +32,10 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """One turn of a conversation."""
 
     role: Literal["system", "user", "assistant", "tool"]
-    content: str
+    content: str | None = None  # only a turn that made calls needs none
     name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    tool_calls: Annotated[list[PastCall], Meta(min_length=1, max_length=128)] | None = None
+    tool_call_id: Annotated[str, Meta(min_length=1, max_length=MAX_ID_CHARACTERS)] | None = None  # what this answers
 
 
 class TemplateKwargs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -71,6 +75,15 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     ) = None
     min_tokens: Annotated[int, Meta(ge=0, le=1_000_000)] = 0  # no end of turn before so many
     template_kwargs: TemplateKwargs | None = None
+    tools: Annotated[list[Tool], Meta(min_length=1, max_length=MAX_TOOLS)] | None = None
+    tool_choice: ToolChoice | None = None  # None is auto
+    response_format: ResponseFormat | None = None
+    grammar: Grammar | None = None
+
+    @property
+    def form(self) -> Form | None:
+        """What the answer's text must look like; None: anything. `Refused` where that is no sound demand."""
+        return form_of(self.response_format, self.grammar)
 
     @property
     def prompt_field(self) -> str:
@@ -83,6 +96,16 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
         if self.stop is None:
             return ()
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+
+    @property
+    def must_call(self) -> bool:
+        """Whether the answer has to be a call."""
+        return self.tool_choice == "required" or isinstance(self.tool_choice, NamedTool)
+
+    @property
+    def offered(self) -> list[Tool]:
+        """The tools that the model is told of: with `tool_choice` none it is told of none."""
+        return [] if self.tool_choice == "none" else self.tools or []
 
 
 class Job(Ask, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, rename={"class_": "class"}):
@@ -107,7 +130,7 @@ _UNKNOWN_FIELD = re.compile(r"unknown field `([^`]*)`")
 _MISSING_FIELD = re.compile(r"missing required field `([^`]*)`")
 _PATH = re.compile(r" - at `(?:key` in `)?\$\.?([^`]*)`$")
 # Named by http.md and known to clients, but not built yet. Refused by name: ignoring one would change the answer.
-_UNSUPPORTED = frozenset({"response_format", "tools", "tool_choice", "logprobs"})
+_UNSUPPORTED = frozenset({"logprobs"})
 
 
 def parse_job(body: bytes | str) -> Job:
@@ -118,6 +141,8 @@ def parse_job(body: bytes | str) -> Job:
         raise refusal_of(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refused("invalid_json", f"The body is not valid JSON: {error}.") from error
+    except RecursionError as error:
+        raise Refused("invalid_value", "The body is nested too deeply.") from error
     check_ask(job)
     return job
 
@@ -146,6 +171,23 @@ def check_ask(ask: Ask) -> None:
         )
     if ask.min_tokens > ask.max_tokens:
         raise Refused("invalid_value", "`min_tokens` is above `max_tokens`.", param="min_tokens")
+    check_tools(ask.tools or [], ask.tool_choice)
+    if ask.tools and (ask.kind == "text" or ask.tokens is not None):
+        raise Refused("invalid_value", "`tools` need a chat template to be told in.", param="tools")
+    for at, message in enumerate(ask.messages or ()):
+        _check_message(message, f"messages[{at}]")
+    form_of(ask.response_format, ask.grammar)
+
+
+def _check_message(message: Message, path: str) -> None:
+    if message.content is None and not message.tool_calls:
+        raise Refused("missing_field", f"`{path}.content` is missing.", param=f"{path}.content")
+    if message.tool_calls and message.role != "assistant":
+        raise Refused("invalid_value", "Only the assistant makes calls.", param=f"{path}.tool_calls")
+    if message.tool_call_id and message.role != "tool":
+        raise Refused("invalid_value", "Only a tool answers a call.", param=f"{path}.tool_call_id")
+    for at, call in enumerate(message.tool_calls or ()):
+        arguments_in(call, f"{path}.tool_calls[{at}]")
 
 
 def refusal_of(error: msgspec.ValidationError) -> Refused:

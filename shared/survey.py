@@ -27,6 +27,9 @@ class WorkerView(msgspec.Struct, frozen=True, omit_defaults=True):
     engine_deaths: int = 0
     memory_bytes: int = 0
     kv_bytes: int = 0
+    cache_bytes: int = 0
+    cache_hits: int = 0  # of its present engine, as are the tokens
+    cache_saved_tokens: int = 0
 
     @property
     def is_ready(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
+from msgspec.structs import replace
 
 from shared.channel import Listener
 from shared.connection import Broker, check_broker, connect
@@ -70,21 +71,27 @@ class Agent:
         if settings.engine == "scripted":
             return Found(settings.queue or settings.model or "scripted", "")
         found = await fetch(settings.model, _Progress())
-        return Found(settings.queue or found.queue, found.path)
+        return replace(found, queue=settings.queue or found.queue)
 
     def _command(self, found: Found) -> Sequence[str]:
         settings = self._settings
         what = ["worker.engine.scripted"] if settings.engine == "scripted" else ["worker.engine", "--model", found.path]
+        adapter = ["--adapter", found.adapter] if found.adapter else []
         context = ["--context", str(settings.context_tokens)] if settings.context_tokens else []
+        # The scripted engine has no state to keep.
+        has_cache = settings.engine == "mlx" and settings.prompt_cache_mb is not None
+        cache = ["--prompt-cache-mb", str(settings.prompt_cache_mb)] if has_cache else []
         # -P: a folder of the user's that is called `worker` or `shared` must not be imported in place of ours.
         return [
             sys.executable,
             "-P",
             "-m",
             *what,
+            *adapter,
             "--slots",
             str(settings.slots),
             *context,
+            *cache,
             *settings.engine_args.split(),
         ]
 

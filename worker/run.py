@@ -111,6 +111,8 @@ class Run:
             self._gathered[-1] = Token(
                 content=last.content + event.content,
                 reasoning=last.reasoning + event.reasoning,
+                tool_calls=last.tool_calls + event.tool_calls,
+                warning=last.warning or event.warning,
                 tokens=last.tokens + event.tokens,
             )
         else:

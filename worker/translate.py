@@ -7,7 +7,7 @@ import msgspec
 from shared import event
 from shared.claims import Claimed
 from shared.errors import PoolError, Refused
-from shared.job import Ask, Job, parse_job, seed_of
+from shared.job import Ask, Job, Message, parse_job, seed_of
 
 from .engine import wire
 from .run import Past, Run
@@ -52,9 +52,15 @@ def prompt_tokens_estimate(job: Job) -> int:
     """How long the prompt is, about, before the engine has counted."""
     if job.tokens is not None:
         return len(job.tokens)
+    offered = len(msgspec.json.encode(job.offered)) // BYTES_PER_TOKEN if job.offered else 0
     if job.prompt is not None:
-        return len(job.prompt.encode()) // BYTES_PER_TOKEN + 1
-    return sum(len(message.content.encode()) // BYTES_PER_TOKEN + 1 for message in job.messages or ())
+        return offered + len(job.prompt.encode()) // BYTES_PER_TOKEN + 1
+    return offered + sum(_size(message) // BYTES_PER_TOKEN + 1 for message in job.messages or ())
+
+
+def _size(message: Message) -> int:
+    called = sum(len(call.function.arguments.encode()) for call in message.tool_calls or ())
+    return len((message.content or "").encode()) + called
 
 
 def started_event(reply: wire.Started, run: Run, worker_id: str) -> event.Started:
@@ -72,7 +78,13 @@ def started_event(reply: wire.Started, run: Run, worker_id: str) -> event.Starte
 
 def token_event(reply: wire.Token) -> event.Token:
     """New ids and their text."""
-    return event.Token(content=reply.content, reasoning=reply.reasoning, tokens=reply.tokens)
+    return event.Token(
+        content=reply.content,
+        reasoning=reply.reasoning,
+        tool_calls=reply.tool_calls,
+        warning=reply.warning,
+        tokens=reply.tokens,
+    )
 
 
 def done_event(reply: wire.Done, run: Run) -> event.Done:

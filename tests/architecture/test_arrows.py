@@ -23,12 +23,30 @@ ALLOWED: dict[str, set[str]] = {
         "numpy",
         "rich",
     },
-    "worker.engine": {"shared", "msgspec", "mlx", "mlx_lm", "numpy", "transformers", "tokenizers", "jinja2"},
+    "worker.engine": {
+        "shared",
+        "msgspec",
+        "mlx",
+        "mlx_lm",
+        "numpy",
+        "transformers",
+        "tokenizers",
+        "jinja2",
+        "llguidance",
+    },
     "worker.engine.scripted": {"shared", "msgspec"},
     "mlx_pool": {"shared", "msgspec", "structlog", "cyclopts", "rich"},
 }
 # The engine and the catalogue see of `shared` what is plain data: no connection, no queue.
-PLAIN_DATA = {"shared", "shared.job", "shared.event", "shared.errors", "shared.config"}
+PLAIN_DATA = {
+    "shared",
+    "shared.job",
+    "shared.grammar",
+    "shared.tools",
+    "shared.event",
+    "shared.errors",
+    "shared.config",
+}
 # The agent and the engine know of each other only the pipe's words.
 PIPE = "worker.engine.wire"
 STANDARD = frozenset(sys.stdlib_module_names)

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 
 import pytest
 
+from shared.grammar import JsonObject, Regex
 from shared.job import Message
+from shared.tools import Function, Tool
 from worker.engine.scripted.batch import Batch
 from worker.engine.scripted.oracle import expected
 from worker.engine.scripted.settings import Settings
@@ -201,6 +203,9 @@ def test_a_slow_row_keeps_nobody_waiting() -> None:
         (Generate(id="0", prompt="x", tokens=[1]), "invalid_value", "tokens"),
         (Generate(id="0", prompt="x", resume=Resume([1 << 20])), "invalid_value", "resume"),
         (Generate(id="0", prompt="x", resume=Resume([EOS, 1])), "stream_diverged", "resume"),
+        (Generate(id="0", prompt="x", tools=[Tool("function", Function("f"))]), "unsupported", "tools"),
+        (Generate(id="0", prompt="x", response_format=JsonObject()), "unsupported", "response_format"),
+        (Generate(id="0", prompt="x", grammar=Regex("a")), "unsupported", "grammar"),
     ],
 )
 def test_what_cannot_be_served_is_refused(ask: Generate, code: str, param: str | None) -> None:

@@ -3,14 +3,16 @@
 import asyncio
 import json
 
+import msgspec
 import pytest
 
-from shared.event import Cancelled, Done, Error, Token, Usage
+from shared.event import Cancelled, Done, Error, Token, ToolCall, Usage
 
 from .conftest import Eventually, Serving
 from .hand import DONE, events_of, refusal, sse_of, text_in, tokens
 
 PROMPT = {"prompt": "안녕하세요"}
+TOOLS = [{"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}]
 TEXTS = ("안녕", " 하세요\n", "👩‍👩‍👧", ' "quoted" \\ ', "줄\u2028바꿈\u2029끝\x85.")
 
 
@@ -60,6 +62,23 @@ async def test_one_object_holds_the_whole_answer(serving: Serving) -> None:
         assert (whole["reason"], whole["model"], whole["id"]) == ("stop", "tiny", answer.headers["x-job-id"])
         assert whole["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "cached_tokens": 0}
         assert set(whole["timings"]) == {"queued_ms", "prefill_ms", "decode_ms"}
+
+
+async def test_one_object_holds_thoughts_and_calls_too(serving: Serving) -> None:
+    """Gathered from all events; `tool_calls` is the reason where the model waits for their answers."""
+    called = [ToolCall(at, f"id{at}", "get_weather", '{"city":"서울"}') for at in range(2)]
+    async with serving() as served:
+        posting = asyncio.create_task(served.http.post("/chat", json=PROMPT | {"tools": TOOLS, "stream": False}))
+        job = await served.hand.claim()
+        told = [Token(reasoning="흠", tokens=[1]), *(Token(tool_calls=[call], tokens=[2]) for call in called)]
+        end = Done(reason="tool_calls", usage=Usage(3, 2))
+        await served.hand.end(job, served.hand.started(job), *told, Token(content="a", warning="w", tokens=[3]), end)
+
+        whole = (await posting).json()
+
+        assert whole["tool_calls"] == msgspec.to_builtins(called)
+        assert (whole["content"], whole["reasoning"], whole["warnings"]) == ("a", "흠", ["w"])
+        assert (whole["reason"], msgspec.json.decode(job.body)["tools"]) == ("tool_calls", TOOLS)
 
 
 async def test_a_stream_cut_anywhere_is_resumed_exactly(serving: Serving) -> None:

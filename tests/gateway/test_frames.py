@@ -32,6 +32,18 @@ def test_any_text_survives_every_format(text: str) -> None:
     assert PlainText("job", "m").frame(delivery(text)).decode() == text
 
 
+def test_what_is_no_content_comes_as_the_worker_said_it() -> None:
+    """Reasoning, calls and warnings have fields of their own, where there are any; bare text has none of them."""
+    said = {"reasoning": "흠\u2028", "tool_calls": [{"index": 0, "arguments": '{"a":"\u2029"}'}], "warning": "w"}
+    text = msgspec.json.decode(msgspec.json.encode({"status": "token", "tokens": [1]} | said), type=Text)
+
+    told = Ndjson("job", "m").frame(Delivery(2, 1, 0, text)).decode()
+
+    assert json.loads(told) == {"status": "token", "seq": 2, "content": ""} | said
+    assert told.splitlines() == [told[:-1]]
+    assert PlainText("job", "m").frame(Delivery(2, 1, 0, text)) == b""
+
+
 @pytest.mark.parametrize(
     ("accept", "frames"),
     [

@@ -24,7 +24,7 @@ BAD_BODIES = [
     ('{"prompt": "x", "top_k": 9999}', "invalid_value", "top_k"),
     ('{"prompt": "x", "timeout_ms": 3600001}', "invalid_value", "timeout_ms"),
     ('{"prompt": "x", "colour": "red"}', "unknown_field", "colour"),
-    ('{"prompt": "x", "tools": []}', "unsupported", "tools"),
+    ('{"prompt": "x", "tools": []}', "invalid_value", "tools"),
     ('{"prompt": "x", "messages": [{"role": "user", "content": "y"}]}', "invalid_value", "messages"),
     ('{"messages": [{"role": "user"}]}', "missing_field", "messages[0].content"),
     ("{}", "missing_field", "prompt"),

@@ -11,6 +11,7 @@ from shared.event import (
     Started,
     Timings,
     Token,
+    ToolCall,
     Usage,
     decode_event,
     encode_event,
@@ -26,6 +27,13 @@ EVENTS: list[tuple[AnyEvent, bytes]] = [
     (
         Token(seq=2, content="안녕", tokens=[5, 6]),
         '{"status":"token","seq":2,"content":"안녕","tokens":[5,6]}'.encode(),
+    ),
+    (
+        Token(seq=2, tool_calls=[ToolCall(0, "a1", "f", '{"city":"서울"}')], warning="w", tokens=[5]),
+        (
+            r'{"status":"token","seq":2,"tool_calls":[{"index":0,"id":"a1","name":"f",'
+            r'"arguments":"{\"city\":\"서울\"}"}],"warning":"w","tokens":[5]}'
+        ).encode(),
     ),
     (
         Done(seq=3, reason="stop", usage=Usage(2, 2), timings=Timings(queued_ms=1.5)),

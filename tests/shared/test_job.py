@@ -1,6 +1,7 @@
 """Jobs: parsed once, at the edge; whatever is wrong is refused by the name of its field."""
 
 import contextlib
+import functools
 from typing import Any
 
 import msgspec
@@ -10,8 +11,18 @@ from hypothesis import strategies as st
 
 from shared.errors import Refused
 from shared.job import Job, Message, encode_job, parse_job, queue_tag, seed_of
+from shared.tools import Function, Tool, ToolChoice
 
 SAY = {"prompt": "hello"}
+
+
+def function(name: str, **more: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name} | more}
+
+
+TOOL = function("f")
+CALL = {"id": "a1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+DEEP: dict[str, Any] = functools.reduce(lambda inner, _: {"properties": {"a": inner}}, range(40), {})
 
 
 def refusal(body: bytes) -> Refused:
@@ -67,8 +78,32 @@ BROKEN: list[tuple[Any, str, str]] = [
     (SAY | {"background": "yes"}, "invalid_value", "background"),
     (SAY | {"affinity": ""}, "invalid_value", "affinity"),
     (SAY | {"kind": "poem"}, "invalid_value", "kind"),
-    (SAY | {"tools": []}, "unsupported", "tools"),
-    (SAY | {"response_format": {}}, "unsupported", "response_format"),
+    (SAY | {"tools": []}, "invalid_value", "tools"),
+    (SAY | {"tools": [TOOL] * 129}, "invalid_value", "tools"),
+    (SAY | {"tools": [TOOL, TOOL]}, "invalid_value", "tools[1].function.name"),
+    (SAY | {"tools": [{"type": "function", "function": {"name": "a b"}}]}, "invalid_value", "tools[0].function.name"),
+    (SAY | {"tools": [{"type": "web"}]}, "invalid_value", "tools[0].type"),
+    (SAY | {"tools": [{"type": "function"}]}, "missing_field", "tools[0].function"),
+    (SAY | {"tools": [function("f", description="x" * (256 << 10))]}, "invalid_value", "tools"),
+    (SAY | {"tools": [function("f", parameters=DEEP)]}, "invalid_value", "tools[0].function.parameters"),
+    (SAY | {"tools": [TOOL], "kind": "text"}, "invalid_value", "tools"),
+    ({"tokens": [1], "tools": [TOOL]}, "invalid_value", "tools"),
+    (SAY | {"tool_choice": "any"}, "invalid_value", "tool_choice"),
+    (SAY | {"tool_choice": "required"}, "invalid_value", "tool_choice"),
+    (SAY | {"tools": [TOOL], "tool_choice": function("g")}, "invalid_value", "tool_choice"),
+    ({"messages": [{"role": "assistant"}]}, "missing_field", "messages[0].content"),
+    ({"messages": [{"role": "tool", "content": None}]}, "missing_field", "messages[0].content"),
+    ({"messages": [{"role": "user", "tool_calls": [CALL]}]}, "invalid_value", "messages[0].tool_calls"),
+    (
+        {"messages": [{"role": "user", "content": "x", "tool_call_id": "a"}]},
+        "invalid_value",
+        "messages[0].tool_call_id",
+    ),
+    (
+        {"messages": [{"role": "assistant", "tool_calls": [CALL | {"function": {"name": "f", "arguments": "[]"}}]}]},
+        "invalid_value",
+        "messages[0].tool_calls[0].function.arguments",
+    ),
     ({"prompt": ""}, "invalid_value", "prompt"),
     ({"prompt": 1}, "invalid_value", "prompt"),
     ({"messages": []}, "invalid_value", "messages"),
@@ -125,6 +160,26 @@ def test_a_job_is_encoded_without_its_defaults() -> None:
 
     assert encode_job(job) == '{"messages":[{"role":"user","content":"안녕"}],"class":"lo"}'.encode()
     assert parse_job(encode_job(job)) == job
+
+
+def test_a_turn_that_made_calls_needs_no_text() -> None:
+    """As clients send it back, with the answers of the tools; a tool may have no parameters."""
+    turns = [{"role": "assistant", "content": None, "tool_calls": [CALL]}]
+    answered = [*turns, {"role": "tool", "tool_call_id": "a1", "content": "21 °C"}]
+
+    job = parse_job(msgspec.json.encode({"messages": answered, "tools": [TOOL], "tool_choice": TOOL}))
+
+    assert job.messages
+    assert job.messages[0].tool_calls
+    assert parse_job(encode_job(job)) == job
+
+
+@pytest.mark.parametrize(("choice", "offered"), [("none", 0), ("auto", 1), ("required", 1), (None, 1)])
+def test_tools_are_offered_unless_none_is_chosen(choice: ToolChoice | None, offered: int) -> None:
+    """A model that is told of a tool may call it."""
+    job = Job(prompt="x", tools=[Tool("function", Function("f"))], tool_choice=choice)
+
+    assert (len(job.offered), job.must_call) == (offered, choice == "required")
 
 
 @pytest.mark.parametrize(("stop", "expected"), [(None, ()), ("a", ("a",)), (["a", "b"], ("a", "b")), ([], ())])

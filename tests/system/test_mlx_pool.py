@@ -17,6 +17,7 @@ ASKS = [
     {"prompt": "a seeded story", "temperature": 1.2, "seed": 7, "max_tokens": 160, "min_tokens": 160},
     {"prompt": "대한민국", "presence_penalty": 0.5, "seed": 8, "max_tokens": 160, "min_tokens": 160},
     {"prompt": "stop somewhere", "stop": ["zzzz", "qqqq"], "seed": 9, "max_tokens": 160, "min_tokens": 160},
+    {"prompt": "digits", "grammar": {"type": "regex", "value": "([0-9]{2} ){200}"}, "seed": 10, "max_tokens": 160},
 ]
 
 
@@ -68,3 +69,25 @@ async def test_a_mixture_of_experts_in_shards_is_served(start_pool: StartPool, t
 
     assert answer.json()["model"] == "deepseek-moe"
     assert answer.json()["usage"]["completion_tokens"] >= 1
+
+
+@pytest.mark.long
+async def test_an_answer_has_the_form_that_was_asked_for(start_pool: StartPool, tmp_path: Path) -> None:
+    """Over HTTP, the queue and the pipe; and a schema that can't be held to is a 400 that names the keyword."""
+    keywords: dict[str, Any] = {"type": "array", "items": {"enum": ["하나", "둘"]}, "minItems": 2, "maxItems": 3}
+
+    def ask(schema: dict[str, Any]) -> dict[str, Any]:
+        form = {"type": "json_schema", "json_schema": {"name": "numbers", "schema": schema, "strict": True}}
+        return {"prompt": "x", "stream": False, "response_format": form}
+
+    async with start_pool(workers=0) as pool:
+        pool.add_mlx_worker(synthetic("tiny", tmp_path))
+        await pool.ready(1)
+        answer = await pool.http.post("/chat", json=ask(keywords))
+        refused = await pool.http.post("/chat", json=ask(keywords | {"uniqueItems": True}))
+
+    assert set(json.loads(answer.json()["content"])) <= {"하나", "둘"}
+    assert answer.json()["reason"] == "stop"
+    assert refused.status_code == 400
+    assert refused.json()["error"]["code"] == "unsupported"
+    assert refused.json()["error"]["param"] == "response_format.json_schema.schema.uniqueItems"

@@ -21,7 +21,10 @@ async def lose_the_claim(here: Site, job_id: str, *, with_log: bool) -> None:
 
 @pytest.mark.parametrize("with_log", [False, True])
 async def test_a_claim_that_redis_lost_is_never_run_twice_under_one_number(site: Sites, *, with_log: bool) -> None:
-    """A worker that is given a job it holds already drops its run and gives the job back: the stream has no seam."""
+    """A worker that is given a job it holds already drops its run and gives the job back: the stream has no seam.
+
+    If it flushes before it claims it finds itself fenced, and has dropped its run already.
+    """
     async with site() as here:
         machine = here.start(engine="--step-ms 10")
         job_id = await here.put(max_tokens=150)
@@ -31,5 +34,4 @@ async def test_a_claim_that_redis_lost_is_never_run_twice_under_one_number(site:
 
         story = await here.story(job_id)
         story.assert_undisturbed()
-        assert story.starts[-1].attempt == 2
-        assert "claimed_again" in machine.said
+        assert ("fenced" if story.starts[-1].attempt == 1 else "claimed_again") in machine.said

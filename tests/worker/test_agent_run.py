@@ -3,7 +3,7 @@
 import msgspec
 
 from shared.claims import Claimed
-from shared.event import MAX_EVENTS_PER_APPEND, Cancelled, Done, Error, Started, Token, Usage, decode_event
+from shared.event import MAX_EVENTS_PER_APPEND, Cancelled, Done, Error, Started, Token, ToolCall, Usage, decode_event
 from worker.run import Past, Run, past_of
 
 
@@ -155,6 +155,19 @@ def test_reasoning_and_text_gather_apart() -> None:
 
     assert decode_event(data) == Token(seq=1, content="so", reasoning="hm", tokens=[1, 2])
     assert run.usage() == Usage(3, 2)
+
+
+def test_calls_and_warnings_gather_in_order() -> None:
+    """None is lost where several come with one flush."""
+    run = new_run()
+    first, second = ToolCall(0, "a", "f", "{}"), ToolCall(1, "b", "g", "{}")
+    run.add(Token(tool_calls=[first], tokens=[1]))
+    run.add(Token(content="x", warning="odd", tokens=[2]))
+    run.add(Token(tool_calls=[second], tokens=[3]))
+
+    (data,) = run.take().events
+
+    assert decode_event(data) == Token(seq=1, content="x", tool_calls=[first, second], warning="odd", tokens=[1, 2, 3])
 
 
 def test_a_past_is_all_ids_with_the_seed_and_the_prompt_they_belong_to() -> None:

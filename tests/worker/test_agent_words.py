@@ -11,10 +11,14 @@ from shared.event import Timings, Usage
 from shared.identity import host_name, incarnation, is_run_of
 from shared.job import Ask, Job, Message, seed_of
 from shared.survey import WorkerView
+from shared.tools import CalledFunction, Function, PastCall, Tool
 from worker import translate
 from worker.engine import wire
 from worker.presence import Tally, Told, fields
 from worker.run import Past, Run
+
+TOOL = Tool("function", Function("f"))
+CALL = PastCall("a1", "function", CalledFunction("f", '{"a": 12}'))
 
 
 def claimed(body: bytes = b'{"prompt":"x"}', *, attempt: int = 1) -> Claimed:
@@ -85,6 +89,7 @@ def test_a_body_may_name_its_queues_model() -> None:
     [
         (Job(tokens=[1, 2, 3]), 3),
         (Job(prompt="x" * 40), 11),
+        (Job(messages=[Message("assistant", tool_calls=[CALL])], tools=[TOOL]), 3 + 11),
         (Job(messages=[Message(role="user", content="x" * 8), Message(role="user", content="")]), 4),
     ],
 )
@@ -122,10 +127,12 @@ def test_an_error_is_told_alike_whoever_found_it(error: wire.Error | Fault) -> N
 
 
 def test_a_token_is_told_with_its_ids() -> None:
-    """Text, reasoning and ids, as the engine said them."""
-    reply = wire.Token(id="x", content="c", reasoning="r", tokens=[1])
+    """Text, reasoning, calls and ids, as the engine said them."""
+    calls = [event.ToolCall(0, "a1", "f", "{}")]
+    reply = wire.Token(id="x", content="c", reasoning="r", tool_calls=calls, warning="w", tokens=[1])
 
-    assert translate.token_event(reply) == event.Token(content="c", reasoning="r", tokens=[1])
+    told = event.Token(content="c", reasoning="r", tool_calls=calls, warning="w", tokens=[1])
+    assert translate.token_event(reply) == told
 
 
 def test_no_two_incarnations_share_a_name() -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_SLOTS = 16
 _DEFAULT_PREFILL_STEP = 512
+_MIB = 1 << 20
 
 
 def main(argv: Sequence[str]) -> int:
@@ -57,17 +58,28 @@ def _loaded(flags: argparse.Namespace, pipe: Pipe) -> "Loop":
     from .decode.decoder import Decoder  # noqa: PLC0415
     from .decode.device import limit_memory  # noqa: PLC0415
     from .generation import Window  # noqa: PLC0415
+    from .grammar.compiler import Compiler  # noqa: PLC0415
+    from .grammar.library import Vocabulary  # noqa: PLC0415
     from .load import load_model  # noqa: PLC0415
     from .loop import Loop  # noqa: PLC0415
     from .reception import Reception  # noqa: PLC0415
     from .text.tokenizer import Tokenizer  # noqa: PLC0415
 
     limit_memory()
-    loaded = load_model(flags.model, progress=tell)
+    loaded = load_model(flags.model, adapter=flags.adapter, progress=tell)
     tokenizer = Tokenizer(loaded.tokenizer)
-    decoder = Decoder(loaded.model, ends=tokenizer.ends, slots=flags.slots, prefill_step=flags.prefill_step)
+    decoder = Decoder(
+        loaded.model,
+        ends=tokenizer.ends,
+        slots=flags.slots,
+        prefill_step=flags.prefill_step,
+        cache_bytes=None if flags.prompt_cache_mb is None else flags.prompt_cache_mb * _MIB,
+    )
+    serialised = tokenizer.serialised()
+    compiler = Compiler(lambda: Vocabulary(serialised, size=decoder.vocabulary, ends=tokenizer.ends), told=pipe.wake)
     tell("warming up", None)
     decoder.warm_up()
+    compiler.settle()
     gc.freeze()  # what was loaded stays: a full collection need not walk it in the middle of a stream
     context_tokens = min(loaded.context_tokens, flags.context or loaded.context_tokens)
     pipe.say(
@@ -81,7 +93,8 @@ def _loaded(flags: argparse.Namespace, pipe: Pipe) -> "Loop":
         )
     )
     pipe.flush()
-    return Loop(pipe, Reception(tokenizer, Window(context_tokens, decoder.vocabulary)), decoder)
+    window = Window(context_tokens, decoder.vocabulary)
+    return Loop(pipe, Reception(tokenizer, window, compiler, wants_boundaries=decoder.wants_boundaries), decoder)
 
 
 def _read_flags(argv: Sequence[str]) -> argparse.Namespace:
@@ -89,6 +102,7 @@ def _read_flags(argv: Sequence[str]) -> argparse.Namespace:
         prog="python -m worker.engine", description="Run one model behind JSON lines on stdin and stdout."
     )
     parser.add_argument("--model", required=True, type=Path, help="the model's folder")
+    parser.add_argument("--adapter", type=Path, help="the folder of a LoRA adapter for this model")
     parser.add_argument(
         "--slots", type=_positive, default=_DEFAULT_SLOTS, help="how many generations at once (%(default)s)"
     )
@@ -101,12 +115,23 @@ def _read_flags(argv: Sequence[str]) -> argparse.Namespace:
         default=_DEFAULT_PREFILL_STEP,
         help="the most prompt tokens that running streams wait for (%(default)s); fewer where that takes long",
     )
+    parser.add_argument(
+        "--prompt-cache-mb",
+        type=_natural,
+        help="the most MiB of state to keep for prompts that go on from it; 0: none (a quarter of what is free)",
+    )
     return parser.parse_args(argv)
 
 
 def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
+    if (value := _natural(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return value
+
+
+def _natural(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
 
 

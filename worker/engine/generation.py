@@ -16,7 +16,9 @@ from shared.event import Reason, Timings, Usage
 
 from .decode.row import Row
 from .decode.settings import Settings
+from .grammar.guide import Guide
 from .text.prompt import Prompt, hash_of
+from .text.speech import Said
 from .text.stream import TextStream
 from .wire import Done, Generate, Started, Token
 
@@ -41,17 +43,21 @@ class Generation:
         stream: TextStream,
         ends: Collection[int],
         limit: int,
+        guide: Guide | None = None,
     ) -> None:
         self.id = request.id
         self.key = key
         self.has_op = has_op
         self.reason: Reason | None = None  # why it ended; None: it goes on
+        self._tenant = request.tenant
         self._prompt = prompt
         self._stream = stream
         self._ends = ends
         self._limit = limit
+        self._guide = guide
         self._resumed = request.resume.tokens if request.resume else []
         self._completion_tokens = 0
+        self._cached_tokens = 0
         self._taken_in = self._started = self._first_token = time.monotonic()
         for token in self._resumed:
             self._go_on_after(token)
@@ -64,18 +70,41 @@ class Generation:
             drawn=len(self._resumed),
             limit=self._limit,
             settings=settings,
+            tenant=self._tenant,
+            boundaries=self._prompt.boundaries,
+            guide=self._guide,
         )
 
-    def start(self) -> Started:
-        """Tell that the prompt's turn has come."""
+    def start(self, cached_tokens: int = 0) -> Started:
+        """Tell that the prompt's turn has come, and of how many ids the state was kept from earlier."""
         self._started = time.monotonic()
-        return Started(id=self.id, prompt_tokens=len(self._prompt.ids), prompt_hash=hash_of(self._prompt.ids))
+        # Ids that an earlier attempt generated may be cached too, and are no part of the prompt.
+        self._cached_tokens = min(cached_tokens, len(self._prompt.ids))
+        return Started(
+            id=self.id,
+            prompt_tokens=len(self._prompt.ids),
+            prompt_hash=hash_of(self._prompt.ids),
+            cached_tokens=self._cached_tokens,
+        )
+
+    @property
+    def refusal(self) -> Refused | None:
+        """Why it can't go on, though nothing was wrong with it at first."""
+        return self._guide.refusal if self._guide else None
 
     def take(self, token: int) -> Token:
         """Tell the next id with the text it released; afterwards `reason` says whether it was the last."""
         if self._completion_tokens == len(self._resumed):
             self._first_token = time.monotonic()
-        return Token(id=self.id, content=self._advance(token), tokens=[token])
+        said = self._advance(token)
+        return Token(
+            id=self.id,
+            content=said.content,
+            reasoning=said.reasoning,
+            tool_calls=said.calls,
+            warning=said.warning,
+            tokens=[token],
+        )
 
     def done(self) -> Done:
         """Tell why and with what figures it ended; a count of a prompt's tokens ends as it begins."""
@@ -86,26 +115,38 @@ class Generation:
             prefill_ms=_ms(first - self._started),
             decode_ms=_ms(ended - first),
         )
-        usage = Usage(prompt_tokens=len(self._prompt.ids), completion_tokens=self._completion_tokens)
-        return Done(id=self.id, reason=self.reason or "stop", usage=usage, timings=timings)
+        usage = Usage(
+            prompt_tokens=len(self._prompt.ids),
+            completion_tokens=self._completion_tokens,
+            cached_tokens=self._cached_tokens,
+        )
+        reason = self.reason or "stop"
+        if reason == "stop" and self._stream.has_called:
+            reason = "tool_calls"
+        return Done(id=self.id, reason=reason, usage=usage, timings=timings)
 
     def _go_on_after(self, token: int) -> None:
         if self.reason is not None:
             raise Fault("stream_diverged", "`resume` goes on after the generation's end.", param="resume")
+        if self._guide:
+            self._guide.advance(token)
+            if self._guide.refusal:
+                raise Fault("stream_diverged", "`resume` is not of the form that was asked for.", param="resume")
         self._advance(token)
 
-    def _advance(self, token: int) -> str:
+    def _advance(self, token: int) -> Said:
         self._completion_tokens += 1
         if token in self._ends:
             self.reason = "stop"
-            return self._stream.finish()
-        text = self._stream.feed(token)
-        if not self._stream.is_stopped and self._completion_tokens >= self._limit:
-            self.reason = "length"
-            text += self._stream.finish()
+            return self._stream.finish(is_whole=True)
+        said = self._stream.feed(token)
+        is_over = self._guide is not None and self._guide.is_over
+        if not self._stream.is_stopped and (is_over or self._completion_tokens >= self._limit):
+            self.reason = "stop" if is_over else "length"
+            said += self._stream.finish(is_whole=is_over)
         if self._stream.is_stopped:
             self.reason = "stop"
-        return text
+        return said
 
 
 def limit_of(request: Generate, prompt: Prompt, window: Window) -> int:

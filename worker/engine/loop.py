@@ -33,7 +33,7 @@ class Loop:
 
     def run(self) -> None:
         """Turn until everything asked by hand is answered and the input has ended; an agent's end ends the process."""
-        while not (self._is_at_eof and self._decoder.is_idle):
+        while not (self._is_at_eof and self._decoder.is_idle and not self._reception.is_holding):
             self.step()
 
     def step(self) -> None:
@@ -62,6 +62,8 @@ class Loop:
             may_wait = is_idle and gathered_s < _BURST_S and not self._is_at_eof
             arrived = self._pipe.take(patience_s=_LULL_S) if may_wait else []
             gathered_s += _LULL_S
+        for request, has_op, _ in self._reception.released():
+            self._begin(request, has_op=has_op)
 
     def _obey(self, taken: Taken) -> None:
         self._has_op_peer = self._has_op_peer or taken.has_op
@@ -69,6 +71,7 @@ class Loop:
             case Generate() as request:
                 self._begin(request, has_op=taken.has_op)
             case Cancel(id=cancelled):
+                self._reception.forget(cancelled)
                 self._forget(
                     {generation.key for generation in self._generations.values() if generation.id == cancelled}
                 )
@@ -83,10 +86,13 @@ class Loop:
 
     def _begin(self, request: Generate, *, has_op: bool) -> None:
         try:
-            generation, row = self._reception.receive(request, has_op=has_op)
+            received = self._reception.receive(request, has_op=has_op)
         except PoolError as error:
-            self._pipe.say(Error(id=request.id, code=error.code, message=error.message, param=error.param))
+            self._complain(request.id, error)
             return
+        if received is None:
+            return
+        generation, row = received
         if row is None:
             self._start(generation)
             self._pipe.say(generation.done())
@@ -95,11 +101,11 @@ class Loop:
         self._decoder.add(row)
 
     def _admit(self) -> None:
-        for key in self._decoder.admit():
-            self._start(self._generations[key])
+        for key, cached_tokens in self._decoder.admit():
+            self._start(self._generations[key], cached_tokens)
 
-    def _start(self, generation: Generation) -> None:
-        started = generation.start()
+    def _start(self, generation: Generation, cached_tokens: int = 0) -> None:
+        started = generation.start(cached_tokens)
         if generation.has_op:
             self._pipe.say(started)
 
@@ -109,12 +115,19 @@ class Loop:
         ended: set[int] = set()
         for key, token in drawn:
             generation = self._generations[key]
+            if generation.refusal is not None:
+                self._complain(generation.id, generation.refusal)
+                ended.add(key)
+                continue
             self._pipe.say(generation.take(token))
             if generation.reason is not None:
                 self._pipe.say(generation.done())
                 ended.add(key)
         if ended:
             self._forget(ended)
+
+    def _complain(self, request_id: str, error: PoolError) -> None:
+        self._pipe.say(Error(id=request_id, code=error.code, message=error.message, param=error.param))
 
     def _forget(self, keys: Collection[int]) -> None:
         self._decoder.drop(keys)

@@ -64,6 +64,10 @@ class Pipe:
         except Empty:
             return taken
 
+    def wake(self) -> None:
+        """Have a `take` that waits return, from any thread."""
+        self._taken.put([])
+
     def say(self, reply: AnyReply) -> None:
         """Have a reply written with the next `flush`."""
         self._unsaid.append(reply)
@@ -114,7 +118,7 @@ def _decode(line: bytes) -> Taken:
         return Taken(
             Error(id=id_of(line), code=refused.code, message=refused.message, param=refused.param), has_op=False
         )
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Taken(
             Error(id=id_of(line), code="invalid_json", message=f"The line is not JSON: {error}."), has_op=False
         )

@@ -3,13 +3,21 @@
 import itertools
 import secrets
 import time
+from typing import NamedTuple
 
+from shared.grammar import Form
 from shared.job import check_ask
 
 from .decode.row import Row
 from .decode.settings import settings_of
 from .generation import Generation, Window, limit_of
-from .text.prompt import prompt_of
+from .grammar.calls import calls_of
+from .grammar.compiler import Compiler
+from .grammar.complaint import field_of
+from .grammar.guide import Guide, thinking_after
+from .grammar.library import Matcher
+from .text.prompt import Prompt, prompt_of
+from .text.speech import speech_for
 from .text.stream import TextStream
 from .text.tokenizer import Tokenizer
 from .wire import Generate
@@ -17,16 +25,46 @@ from .wire import Generate
 _SEED_BITS = 63
 
 
-class Reception:
-    """Knows the tokenizer and the model's window, and gives out keys."""
+class Held(NamedTuple):
+    """A request whose grammar is being compiled."""
 
-    def __init__(self, tokenizer: Tokenizer, window: Window) -> None:
+    request: Generate
+    has_op: bool
+    form: Form
+
+
+class Reception:
+    """Knows the tokenizer, the model's window and the compiler, and gives out keys."""
+
+    def __init__(
+        self, tokenizer: Tokenizer, window: Window, compiler: Compiler, *, wants_boundaries: bool = False
+    ) -> None:
         self._tokenizer = tokenizer
+        self._wants_boundaries = wants_boundaries
         self._window = window
+        self._compiler = compiler
+        self._held: list[Held] = []
         self._keys = itertools.count(1)
 
-    def receive(self, request: Generate, *, has_op: bool) -> tuple[Generation, Row | None]:
+    @property
+    def is_holding(self) -> bool:
+        """Whether requests wait for their grammars."""
+        return bool(self._held)
+
+    def released(self) -> list[Held]:
+        """Take out the requests whose grammars are compiled, or can't be: they are to be received again."""
+        released = [held for held in self._held if self._compiler.is_settled(held.form)]
+        self._held = [held for held in self._held if held not in released]
+        return released
+
+    def forget(self, request_id: str) -> None:
+        """Drop what is held under this id."""
+        self._held = [held for held in self._held if held.request.id != request_id]
+
+    def receive(self, request: Generate, *, has_op: bool) -> tuple[Generation, Row | None] | None:
         """Make a generation and the row to decode for it; no row where there is nothing to decode (any more).
+
+        None where the request is held, until its grammar is compiled.
 
         Raises:
             Refused: names the field that can't be served.
@@ -34,8 +72,19 @@ class Reception:
 
         """
         check_ask(request)
+        form = self._form_of(request)
+        matcher = self._compiler.matcher(form) if form else None
+        if form and not matcher:
+            self._held.append(Held(request, has_op, form))
+            return None
         now_ms = request.enqueued_at_ms if request.enqueued_at_ms is not None else time.time_ns() // 1_000_000
-        prompt = prompt_of(request, self._tokenizer, vocabulary=self._window.vocabulary, now_ms=now_ms)
+        prompt = prompt_of(
+            request,
+            self._tokenizer,
+            vocabulary=self._window.vocabulary,
+            now_ms=now_ms,
+            wants_boundaries=self._wants_boundaries,
+        )
         seed = request.seed if request.seed is not None else secrets.randbits(_SEED_BITS)
         settings = settings_of(request, seed=seed, vocabulary=self._window.vocabulary)
         generation = Generation(
@@ -43,9 +92,24 @@ class Reception:
             key=next(self._keys),
             has_op=has_op,
             prompt=prompt,
-            stream=TextStream(self._tokenizer, request.stops, after=None if prompt.is_templated else prompt.ids[-1]),
+            stream=self._stream(request, prompt, seed),
             ends=self._tokenizer.ends,
             limit=limit_of(request, prompt, self._window),
+            guide=self._guide(form, matcher, prompt) if form and matcher else None,
         )
         has_more = request.kind != "count" and generation.reason is None
         return generation, generation.row(settings) if has_more else None
+
+    def _form_of(self, request: Generate) -> Form | None:
+        """What the answer must look like, be it text or calls."""
+        if request.kind == "count":
+            return None
+        return calls_of(request, self._tokenizer.dialect) or request.form
+
+    def _stream(self, request: Generate, prompt: Prompt, seed: int) -> TextStream:
+        speech = speech_for(request, self._tokenizer.dialect, prompt, seed=seed)
+        return TextStream(self._tokenizer, speech, after=None if prompt.is_templated else prompt.ids[-1])
+
+    def _guide(self, form: Form, matcher: Matcher, prompt: Prompt) -> Guide:
+        thinking = thinking_after(prompt.ids, self._tokenizer.opens_thoughts, self._tokenizer.closes_thoughts)
+        return Guide(matcher, field=field_of(form), free=self._compiler.free_words(), thinking=thinking)

@@ -41,4 +41,7 @@ class Vitals:
             kv_bytes=decoder.kv_bytes,
             memory_bytes=used_bytes(),
             steps=decoder.steps,
+            cache_bytes=decoder.prompt_cache.held_bytes,
+            cache_hits=decoder.prompt_cache.hits,
+            cache_saved_tokens=decoder.prompt_cache.saved_tokens,
         )

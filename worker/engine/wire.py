@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from shared.event import Reason, Timings, Usage
+from shared.event import Reason, Timings, ToolCall, Usage
 from shared.job import Ask
 
 
@@ -96,6 +96,8 @@ class Token(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="token"):
     id: str = ""
     content: str = ""
     reasoning: str = ""
+    tool_calls: list[ToolCall] = []
+    warning: str = ""
     tokens: list[int] = []
 
 
@@ -129,6 +131,9 @@ class Stats(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="stats"):
     kv_bytes: int = 0
     memory_bytes: int = 0
     steps: int = 0  # decode steps since the start
+    cache_bytes: int = 0  # held by the prompt cache, beside kv_bytes
+    cache_hits: int = 0  # rows since the start that went on from a kept state
+    cache_saved_tokens: int = 0  # prompt tokens since the start that needed no prefill
 
 
 AnyReply = Loading | Ready | Started | Prefill | Token | Done | Error | Stats
@@ -162,7 +167,7 @@ def id_of(line: bytes) -> str:
     """The id of a request line that could not be decoded, or the empty string."""
     try:
         return _OPS.decode(line).id
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return ""
 
 

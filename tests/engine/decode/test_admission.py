@@ -1,6 +1,6 @@
 """Which rows are read next, and in what chunks."""
 
-from worker.engine.decode.admission import Demand, Room, choose_group, chunk_size
+from worker.engine.decode.admission import COPIES, Demand, Room, cache_room, choose_group, chunk_size
 
 ROOM = Room(free_slots=4, kv_tokens=None, rows=0, longest=0)
 
@@ -34,6 +34,15 @@ def test_no_more_rows_are_taken_than_slots_are_free() -> None:
     """A group never outgrows the batch."""
     assert choose_group([demand(1)] * 9, Room(free_slots=2, kv_tokens=None, rows=14, longest=0), 128) == [0, 1]
     assert choose_group([demand(1)], Room(free_slots=0, kv_tokens=None, rows=16, longest=0), 128) == []
+
+
+def test_the_prompt_cache_has_what_no_row_may_come_to_need() -> None:
+    """All rows as long as the longest may get, and a second copy of them; where no limit is known none is set."""
+    room = Room(free_slots=1, kv_tokens=5_000, rows=3, longest=1_000)
+
+    assert cache_room(room, bytes_per_token=7) == 2_000 * 7 * COPIES
+    assert cache_room(Room(free_slots=1, kv_tokens=2_000, rows=3, longest=1_000), bytes_per_token=7) == 0
+    assert cache_room(Room(free_slots=1, kv_tokens=None, rows=3, longest=1_000), bytes_per_token=0) is None
 
 
 def test_memory_is_counted_as_rows_times_the_longest() -> None:

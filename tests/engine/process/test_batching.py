@@ -74,7 +74,7 @@ def test_streams_go_on_while_a_long_prompt_is_read(engine: Engine) -> None:
 
 def test_a_short_prompt_passes_a_long_one(engine: Engine) -> None:
     """It waits for a chunk of the long one, not for all of it."""
-    engine.write(Generate(id="whale", tokens=[5] * 2_000, max_tokens=1), Generate(id="fish", prompt="x", max_tokens=2))
+    engine.write(Generate(id="whale", tokens=[9] * 2_000, max_tokens=1), Generate(id="fish", prompt="x", max_tokens=2))
 
     replies = engine.hear_until(lambda reply: isinstance(reply, Done) and reply.id == "whale")
 

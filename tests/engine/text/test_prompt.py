@@ -7,6 +7,8 @@ import pytest
 
 from shared.errors import Refused
 from shared.job import Ask, Message, TemplateKwargs
+from shared.tools import CalledFunction, Function, PastCall, Tool
+from tests.engine.talk import AT_ONCE, WEATHER
 from worker.engine.text.prompt import Prompt, hash_of, prompt_of
 from worker.engine.text.tokenizer import Tokenizer
 
@@ -101,3 +103,44 @@ def test_a_prompts_hash_is_the_same_everywhere() -> None:
     """Another machine's attempt compares its own with the first one's."""
     assert hash_of([1, 2, 3]) == "4636993d3e1da4e9"
     assert hash_of([1, 2, 4]) != hash_of([1, 2, 3])
+
+
+FORECAST = PastCall("a1", "function", CalledFunction("get_weather", '{"city": "서울"}'))
+
+
+def test_tools_and_calls_are_written_by_the_template(hermes: Tokenizer) -> None:
+    """The model is told of the tools, of its calls with arguments that are objects, and of what came of them."""
+    turns = [
+        Message("user", "날씨?"),
+        Message("assistant", tool_calls=[FORECAST]),
+        Message("tool", "맑음", tool_call_id="a1"),
+    ]
+
+    written = text_of(prompt(Ask(messages=turns, tools=[WEATHER], template_kwargs=AT_ONCE), hermes), hermes)
+
+    assert '"name": "get_weather"' in written.partition("user")[0]
+    assert '<tool_call>\n{"name": "get_weather", "arguments": {"city": "서울"}}\n</tool_call>' in written
+    assert "<|im_start|>tool\n맑음<|im_end|>" in written
+
+
+def test_the_choice_of_none_leaves_the_tools_out(hermes: Tokenizer) -> None:
+    """A model that is not to call is not told of what it could."""
+    ask = Ask(prompt="x", tools=[WEATHER], tool_choice="none")
+
+    assert prompt(ask, hermes) == prompt(Ask(prompt="x"), hermes)
+
+
+def test_a_tool_without_parameters_has_none_to_give(hermes: Tokenizer) -> None:
+    """Templates and parsers look for them."""
+    bare = Ask(prompt="x", tools=[Tool("function", Function("now"))])
+
+    assert '"parameters": {"type": "object", "properties": {}}' in text_of(prompt(bare, hermes), hermes)
+
+
+@pytest.mark.parametrize("template", [None, "{{ messages[0].content }}"])
+def test_a_model_that_knows_no_tools_refuses_them(hermes: Tokenizer, template: str | None) -> None:
+    """It would answer as if there were none."""
+    with pytest.raises(Refused) as refused:
+        prompt(Ask(prompt="x", tools=[WEATHER]), with_template(hermes, template))
+
+    assert (refused.value.code, refused.value.param) == ("unsupported", "tools")

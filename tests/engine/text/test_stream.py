@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
 
+from worker.engine.text.speech import Speech
 from worker.engine.text.stream import TextStream
 from worker.engine.text.tokenizer import Tokenizer
 
@@ -18,13 +19,13 @@ TEXTS = {
 
 def pieces(tokenizer: Tokenizer, ids: list[int], *stops: str) -> list[str]:
     """The text after each id up to a stop string, and at the end."""
-    stream = TextStream(tokenizer, stops)
+    stream = TextStream(tokenizer, Speech(stops))
     parts: list[str] = []
     for token in ids:
-        parts.append(stream.feed(token))
+        parts.append(stream.feed(token).content)
         if stream.is_stopped:
             return parts
-    return [*parts, stream.finish()]
+    return [*parts, stream.finish(is_whole=True).content]
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
@@ -64,8 +65,8 @@ def test_a_completion_keeps_the_space_it_begins_with(tokenizer: Tokenizer) -> No
     *_, last = tokenizer.encode("The capital of France is")
     (paris,) = tokenizer.encode(" Paris")
 
-    assert TextStream(tokenizer, (), after=last).feed(paris) == " Paris"
-    assert TextStream(tokenizer, ()).feed(paris) == "Paris"
+    assert TextStream(tokenizer, Speech(()), after=last).feed(paris).content == " Paris"
+    assert TextStream(tokenizer, Speech(())).feed(paris).content == "Paris"
 
 
 def test_a_stop_string_is_found_across_ids(tokenizer: Tokenizer) -> None:

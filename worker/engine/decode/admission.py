@@ -10,6 +10,8 @@ _MOST_PATIENCE = 4
 # What a burst may take at once on a slow machine: read in one go its rows decode together, and all end sooner. On a
 # fast one the chunk's size is the limit that counts.
 _BURST_S = 4.0
+# A join or a leave copies the state: old and new lie side by side for a moment.
+COPIES = 2
 _SMALLEST_CHUNK = 32
 _UNMEASURED_CHUNK = 128
 _LARGEST_GROUP = 8
@@ -64,6 +66,16 @@ def chunk_size(*, tokens_per_second: float, step: int, decoding: int, waiting: i
         return min(most, _UNMEASURED_CHUNK)
     bearable = int(tokens_per_second * (_BURST_S if is_burst else _GAP_S * patience))
     return min(most, 1 << max(bearable, _SMALLEST_CHUNK).bit_length() - 1)
+
+
+def cache_room(room: Room, bytes_per_token: int) -> int | None:
+    """How many bytes the prompt cache may hold beside the rows, were all as long as they may get; None: no limit known.
+
+    `kv_tokens` leaves room for a second copy of the rows' state, which the rows that are there need as well.
+    """
+    if room.kv_tokens is None:
+        return None
+    return max(0, room.kv_tokens - room.rows * room.longest) * bytes_per_token * COPIES
 
 
 def _fits(together: Sequence[Demand], chunk: int) -> bool:

@@ -4,6 +4,9 @@ On a GPU each step is computed one ahead: step n + 1 is handed to the device bef
 the device works while the host turns ids into text. A row that turns out to have ended has then been computed once in
 vain; nothing of that is seen, as `leave` drops it. On a CPU, where handing over a step takes as long as computing it,
 that would only make every id late.
+
+With guided rows only the forward pass runs ahead: what may be drawn next is known when the host has read what was
+drawn last, and the device works meanwhile.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,6 +16,7 @@ import mlx.core as mx
 import numpy as np
 
 from .controls import Controls, controls_of
+from .masks import masks_of
 from .model import KV, Model
 from .recent import Recent
 from .row import Row
@@ -56,6 +60,17 @@ class Batch:
         """What one more token of one row takes; 0 while there are no rows."""
         return self._kv.bytes_per_token if self._kv else 0
 
+    def fed(self, key: int) -> int:
+        """How many of a row's ids, prompt and generated, its state has read."""
+        place = self._place(key)
+        row = self._rows[place]
+        return len(row.ids) - row.drawn + int(self._positions[place]) - 1
+
+    def state_of(self, key: int) -> KV:
+        """A copy of a row's state, to be kept when it has left."""
+        assert self._kv is not None
+        return self._kv.row(self._place(key))
+
     def join(self, rows: Sequence[Row], kv: KV) -> None:
         """Seat rows whose ids but the last have been read into `kv`."""
         flying = mx.array([row.ids[-1] for row in rows], dtype=mx.uint32)
@@ -97,28 +112,60 @@ class Batch:
         """
         if self._flying is None:
             return []
-        if not self._is_ahead:
-            self._flying = self._dispatch(self._flying)
-            return list(zip([row.key for row in self._rows], _read(self._flying), strict=True))
-        known = self._flying
-        self._flying = self._dispatch(known) if self._can_go_on() else None
-        drawn = zip(self._rows, _read(known), self._is_new, strict=True)
-        told = [(row.key, token) for row, token, is_new in drawn if not is_new]
+        return self._step_ahead(self._flying) if self._is_ahead else self._step(self._flying)
+
+    def _step(self, known: mx.array) -> list[tuple[int, int]]:
+        self._flying = self._draw(self._forward(known))
         self._is_new = [False] * len(self._rows)
+        return self._tell(_read(self._flying))
+
+    def _step_ahead(self, known: mx.array) -> list[tuple[int, int]]:
+        logits = self._forward(known) if self._can_go_on() else None
+        if not self._is_guided:
+            self._flying = None if logits is None else self._draw(logits)
+            return self._tell(_read(known))
+        told = self._tell(_read(known))
+        self._flying = None if logits is None else self._draw(logits)
         return told
+
+    def _place(self, key: int) -> int:
+        return next(place for place, row in enumerate(self._rows) if row.key == key)
 
     def _can_go_on(self) -> bool:
         return any(int(at) < row.limit for at, row in zip(self._positions, self._rows, strict=True))
 
-    def _dispatch(self, tokens: mx.array) -> mx.array:
+    @property
+    def _is_guided(self) -> bool:
+        return any(row.guide is not None for row in self._rows)
+
+    def _tell(self, ids: Sequence[int]) -> list[tuple[int, int]]:
+        """Pair ids with their rows, lead the guides on, and leave out what was no draw but a prompt's last id."""
+        told = [(row, token) for row, token, is_new in zip(self._rows, ids, self._is_new, strict=True) if not is_new]
+        for row, token in told:
+            if row.guide is not None:
+                row.guide.advance(token)
+        self._is_new = [False] * len(self._rows)
+        return [(row.key, token) for row, token in told]
+
+    def _forward(self, tokens: mx.array) -> mx.array:
+        """Feed an id a row; the logits of the next, [rows, vocabulary]."""
         assert self._kv is not None
         assert self._controls is not None
         assert self._recent is not None
         if self._controls.penalties is not None:
             self._recent.push(tokens)
         logits = self._kv.forward(self._model, tokens[:, None])[:, -1, :]
-        drawn = draw(logits, self._controls, self._recent, self._positions, self._ends)
-        mx.async_eval(drawn)
+        if self._is_guided:
+            mx.async_eval(logits)  # the device computes while the host asks the guides
+        return logits
+
+    def _draw(self, logits: mx.array) -> mx.array:
+        assert self._controls is not None
+        assert self._recent is not None
+        masks = masks_of([row.guide for row in self._rows], logits.shape[1]) if self._is_guided else None
+        drawn = draw(logits, self._controls, self._recent, self._positions, self._ends, masks=masks)
+        # The rings too: without penalties nobody looks at them, and joins and leaves would pile up uncomputed.
+        mx.async_eval(drawn, self._recent.ids)
         self._positions = self._positions + 1
         return drawn
 

@@ -3,21 +3,37 @@
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import mlx.core as mx
 
-from .admission import Demand, Room, choose_group, chunk_size
+from worker.engine.cache.cache import PromptCache
+
+from .admission import Demand, Room, cache_room, choose_group, chunk_size
 from .batch import Batch
-from .device import is_gpu, kv_tokens
+from .device import is_gpu, kv_tokens, room_bytes
 from .model import KV, Model, vocabulary_of
 from .pace import Pace
 from .prefill import Prefill
+from .recall import Recall
 from .row import Row
 from .settings import Settings
 
 _WARM_UP_TOKENS = 32
 # MLX's pool of freed buffers fragments as lengths grow; now and then it is emptied, as mlx-lm does.
 _STEPS_PER_CLEARING = 512
+# Of the memory beside the weights, what the prompt cache may fill where nobody says how much.
+_CACHE_SHARE = 4
+# Fewer tell more of a call's fixed cost than of the pace.
+_LEAST_MEASURED = 32
+
+
+class Admitted(NamedTuple):
+    """A row that got a slot, and how many of its ids need not be read."""
+
+    key: int
+    cached_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +49,30 @@ class Decoder:
     """Slots, and the rows that wait for one. All its methods belong to the one thread that owns MLX."""
 
     def __init__(
-        self, model: Model, *, ends: Collection[int], slots: int, prefill_step: int, is_ahead: bool | None = None
+        self,
+        model: Model,
+        *,
+        ends: Collection[int],
+        slots: int,
+        prefill_step: int,
+        cache_bytes: int | None = 0,
+        is_ahead: bool | None = None,
     ) -> None:
-        """`is_ahead` is the batch's; None chooses what suits the device."""
+        """`cache_bytes` is the prompt cache's cap; None is a share of what `warm_up` finds free.
+
+        `is_ahead` is the batch's; None chooses what suits the device.
+        """
         self._model = model
         self.vocabulary = vocabulary_of(model)
         # Some kinds of caches can't be merged: such a model is served one row at a time.
         self.slots = slots if KV.fresh(model).can_merge else 1
         self.steps = 0
+        self._cache_bytes = cache_bytes
+        self._recall = Recall(model, PromptCache(cache_bytes or 0))
         self._pace = Pace()
         self._prefill_step = prefill_step
         self._kv_tokens: int | None = None
+        self._bytes_per_token = 0
         self._waiting: list[Row] = []
         self._long: Prefill | None = None  # a prompt of several chunks
         self._group: Prefill | None = None  # prompts of one chunk
@@ -63,8 +92,9 @@ class Decoder:
     @property
     def tokens_to_read(self) -> int:
         """How many prompt ids are still to be computed."""
-        running = sum(prefill.total * len(prefill.rows) - prefill.done for prefill in self._prefills())
-        return running + sum(len(row.ids) - 1 for row in self._waiting)
+        return sum(prefill.tokens_to_read for prefill in self._prefills()) + sum(
+            len(row.ids) - 1 for row in self._waiting
+        )
 
     @property
     def prefill_tokens_per_second(self) -> float:
@@ -77,6 +107,16 @@ class Decoder:
         return self._batch.kv_bytes + sum(prefill.kv_bytes for prefill in self._prefills())
 
     @property
+    def prompt_cache(self) -> PromptCache[KV]:
+        """What is kept of rows that have left, for the figures."""
+        return self._recall.cache
+
+    @property
+    def wants_boundaries(self) -> bool:
+        """Whether rows should say after which ids their state is worth keeping."""
+        return self._recall.wants_boundaries
+
+    @property
     def is_idle(self) -> bool:
         """Whether there is nothing to compute."""
         return not self.busy and not self._waiting
@@ -86,36 +126,39 @@ class Decoder:
         self._waiting.append(row)
 
     def drop(self, keys: Collection[int]) -> None:
-        """Forget these rows wherever they are; their slots are free at once."""
+        """Let these rows go wherever they are; their slots are free at once. What they have read is kept for others."""
         self._waiting = [row for row in self._waiting if row.key not in keys]
-        self._long, self._group = self._without(self._long, keys), self._without(self._group, keys)
+        self._long = self._long and self._long.without(keys)
+        self._group = self._group and self._group.without(keys)
+        self._keep_state(keys)
         self._batch.leave(keys)
+        self._recall.forget(keys)
         if self.is_idle:
             mx.clear_cache()  # freed buffers, a gigabyte after a long prompt: let others have them meanwhile
 
-    def admit(self) -> list[int]:
-        """Give slots to the rows whose turn it is; tell their keys. Their prompts are read by `prefill`."""
-        if self._group is not None or not self._waiting:
+    def admit(self) -> list[Admitted]:
+        """Give slots to the rows whose turn it is; tell which. Their prompts are read by `prefill`."""
+        if self._group is not None or not self._waiting or self.busy == self.slots:
             return []
         chunk = self._chunk(waiting=len(self._waiting))
-        # While a long prompt is on its way, only those that fit in one chunk may pass it.
-        waiting = [row for row in self._waiting if self._long is None or len(row.ids) - 1 <= chunk]
-        places = choose_group([_demand(row) for row in waiting], self._room(), chunk)
-        rows = [waiting[place] for place in places]
+        rows = self._choose(chunk)
         if not rows:
             return []
         keys = {row.key for row in rows}
         self._waiting = [row for row in self._waiting if row.key not in keys]
-        prefill = Prefill(self._model, rows)
-        if prefill.total > chunk:
+        starts = [self._recall.start(row) for row in rows]
+        prefill = Prefill(self._model, starts, self._recall)
+        if prefill.to_read > chunk:
             self._long = prefill
         else:
             self._group = prefill
-        return [row.key for row in rows]
+        self._make_room()
+        return [Admitted(start.row.key, start.cached) for start in starts]
 
     def decode(self) -> list[tuple[int, int]]:
         """Take one step; tell (key, id) for each row that has one. The caller drops ended rows before the next."""
         drawn = self._batch.step()
+        self._recall.note(drawn)
         self.steps += bool(drawn)
         if drawn and self.steps % _STEPS_PER_CLEARING == 0:
             mx.clear_cache()
@@ -136,6 +179,7 @@ class Decoder:
 
     def warm_up(self) -> None:
         """Run a row through every stage once, so that the first request finds kernels compiled and sizes measured."""
+        self._recall = Recall(self._model, PromptCache(0))
         sampled = Settings(temperature=0.7, top_k=40, top_p=0.95, repeat_penalty=1.1)
         for _ in range(2):
             self._pace = Pace()  # the first time kernels are compiled, which tells nothing
@@ -143,19 +187,39 @@ class Decoder:
             self.admit()
             while not self.decode():
                 self.prefill()
-            self._kv_tokens = kv_tokens(self._batch.bytes_per_token)
+            self._bytes_per_token = self._batch.bytes_per_token
             self.drop({0})
+        self._kv_tokens = kv_tokens(self._bytes_per_token)
+        cap = room_bytes() // _CACHE_SHARE if self._cache_bytes is None else self._cache_bytes
+        self._recall = Recall(self._model, PromptCache(cap))
         self.steps = 0
 
     def _prefills(self) -> list[Prefill]:
         return [prefill for prefill in (self._long, self._group) if prefill is not None]
 
-    def _without(self, prefill: Prefill | None, keys: Collection[int]) -> Prefill | None:
-        """What is left of a prefill. A group of several rows has read nothing yet: it is read in one go."""
-        if prefill is None or not any(row.key in keys for row in prefill.rows):
-            return prefill
-        rows = [row for row in prefill.rows if row.key not in keys]
-        return Prefill(self._model, rows) if rows else None
+    def _choose(self, chunk: int) -> list[Row]:
+        """The waiting rows to read next."""
+        demands = [Demand(to_read=self._recall.to_read(row), longest=row.longest) for row in self._waiting]
+        # While a long prompt is on its way, only those that fit in one chunk may pass it.
+        may_pass = [at for at, demand in enumerate(demands) if self._long is None or demand.to_read <= chunk]
+        places = choose_group([demands[at] for at in may_pass], self._room(), chunk)
+        return [self._waiting[may_pass[place]] for place in places]
+
+    def _keep_state(self, keys: Collection[int]) -> None:
+        """Keep the states of rows that are about to leave the batch."""
+        if not self.prompt_cache.is_on:
+            return
+        for row in self._batch.rows:
+            if row.key in keys:
+                self._recall.keep(row, self._batch.fed(row.key), partial(self._batch.state_of, row.key))
+
+    def _make_room(self) -> None:
+        """Let go of what the prompt cache holds where rows may come to need the memory, or somebody else does."""
+        if self.prompt_cache.is_on:
+            held = self.prompt_cache.held_bytes
+            spare = cache_room(self._room(), self._bytes_per_token)
+            free = held + room_bytes() // 2
+            self.prompt_cache.bound(free if spare is None else min(spare, free))
 
     def _next_prefill(self) -> Prefill | None:
         """Take turns, so that a long prompt delays short ones by a chunk and not by itself."""
@@ -166,8 +230,8 @@ class Decoder:
 
     def _read_chunk(self, prefill: Prefill) -> None:
         before = time.perf_counter()
-        tokens = prefill.advance(self._chunk(waiting=0) if prefill is self._long else prefill.total)
-        if tokens:
+        tokens = prefill.advance(self._chunk(waiting=0) if prefill is self._long else prefill.to_read)
+        if tokens >= _LEAST_MEASURED or (tokens and not self._pace.tokens_per_second):
             self._pace.note(tokens, time.perf_counter() - before)
 
     def _chunk(self, *, waiting: int) -> int:
@@ -182,7 +246,3 @@ class Decoder:
         rows = [*self._batch.rows, *(row for prefill in self._prefills() for row in prefill.rows)]
         longest = max((row.longest for row in rows), default=0)
         return Room(self.slots - self.busy, self._kv_tokens, len(rows), longest)
-
-
-def _demand(row: Row) -> Demand:
-    return Demand(to_read=len(row.ids) - 1, longest=row.longest)

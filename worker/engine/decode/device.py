@@ -7,11 +7,11 @@ import mlx.core as mx
 
 from worker.engine.load.memory import available_bytes
 
+from .admission import COPIES
+
 _GIB = 1 << 30
 # Part of the machine that weights, state and buffers may fill: beyond, a Mac swaps and Metal aborts.
 _SHARE = 0.85
-# A join or a leave copies the state: old and new lie side by side for a moment.
-_COPIES = 2
 
 
 def limit_memory() -> None:
@@ -45,12 +45,15 @@ def used_bytes() -> int:
 
 def kv_tokens(bytes_per_token: int) -> int | None:
     """How many tokens of state fit beside what is held now; None where a token takes nothing."""
-    if bytes_per_token <= 0:
-        return None
+    return room_bytes() // (bytes_per_token * COPIES) if bytes_per_token > 0 else None
+
+
+def room_bytes() -> int:
+    """How many bytes can be taken beside what is held now."""
     rooms = [int(total_bytes() * _SHARE) - mx.get_active_memory()]
     if not is_gpu() and (free := available_bytes()) is not None:
         rooms.append(int(free * _SHARE))
-    return max(0, min(rooms)) // (bytes_per_token * _COPIES)
+    return max(0, min(rooms))
 
 
 def _resident_bytes() -> int:

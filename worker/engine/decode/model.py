@@ -4,14 +4,24 @@ What the room relies on: a model is called with ids [rows, n] and its layers' ca
 vocabulary]; caches merge, extend, filter, and take right-padded rows through prepare and finalize.
 """
 
+import copy
 from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, Self, cast
 
 import mlx.core as mx
 from mlx_lm.models.cache import (  # pyright: ignore[reportMissingTypeStubs] mlx_lm is untyped
+    ArraysCache,
     CacheList,
+    KVCache,
+    QuantizedKVCache,
+    RotatingKVCache,
     make_prompt_cache,  # pyright: ignore[reportUnknownVariableType] mlx_lm is untyped
 )
+
+# The state of each id stands by itself in these, so that the last ones can be taken out again; in a rotating one as
+# long as it has dropped none. Other kinds can't, and some of them say that they can: ConcatenateKVCache goes on behind
+# what it should have trimmed, ChunkedKVCache would lack what it has dropped.
+_KEEP_ALL = (KVCache, QuantizedKVCache)
 
 
 class Model(Protocol):
@@ -25,8 +35,9 @@ class Model(Protocol):
 class KV:
     """The state that some rows have left in the model's layers, all rows left-padded to one length."""
 
-    def __init__(self, layers: list[Any]) -> None:
+    def __init__(self, layers: list[Any], *, is_merged: bool = False) -> None:
         self.layers = layers
+        self._is_merged = is_merged
 
     @classmethod
     def fresh(cls, model: Model) -> "KV":
@@ -36,7 +47,8 @@ class KV:
     @classmethod
     def merged(cls, parts: Sequence["KV"]) -> "KV":
         """One state for all of these single rows, each in its place."""
-        return cls([same[0].merge(list(same)) for same in zip(*(part.layers for part in parts), strict=True)])
+        merged = [same[0].merge(list(same)) for same in zip(*(part.layers for part in parts), strict=True)]
+        return cls(merged, is_merged=True)
 
     @property
     def can_merge(self) -> bool:
@@ -52,6 +64,32 @@ class KV:
     def bytes_per_token(self) -> int:
         """What one more token of one row takes, once it has read something; layers of fixed size add nothing."""
         return sum(_bytes_per_token(layer) for layer in self.layers)
+
+    @property
+    def can_trim(self) -> bool:
+        """Whether `trim` works on this single row as it is now."""
+        return all(_can_trim(layer) for layer in self.layers)
+
+    @property
+    def can_always_trim(self) -> bool:
+        """Whether `trim` will work on this single row however much it reads."""
+        return all(_keeps_all(layer) for layer in self.layers)
+
+    def copy(self) -> Self:
+        """A state of its own with the same contents: the memory is shared until one of both is written to."""
+        return type(self)(copy.deepcopy(self.layers), is_merged=self._is_merged)
+
+    def trim(self, ids: int) -> None:
+        """Take the last so many ids out of this single row."""
+        assert self.can_trim
+        for layer in self.layers:
+            layer.trim(ids)
+
+    def row(self, place: int) -> "KV":
+        """One row as a single one, in memory of its own, on its way to being computed."""
+        alone = KV([_owned(layer.extract(place)) for layer in self.layers]) if self._is_merged else self.copy()
+        mx.async_eval([layer.state for layer in alone.layers])
+        return alone
 
     def forward(self, model: Model, ids: mx.array) -> mx.array:
         """Feed ids [rows, n]; the logits [rows, n, vocabulary] cost nothing unless they are evaluated."""
@@ -90,6 +128,29 @@ def _can_merge(layer: Any) -> bool:
     if isinstance(layer, CacheList):
         return all(_can_merge(part) for part in cast("Sequence[Any]", layer.caches))
     return hasattr(layer, "merge")
+
+
+def _keeps_all(layer: Any) -> bool:
+    if isinstance(layer, CacheList):
+        return all(_keeps_all(part) for part in cast("Sequence[Any]", layer.caches))
+    return isinstance(layer, _KEEP_ALL)
+
+
+def _can_trim(layer: Any) -> bool:
+    if isinstance(layer, CacheList):
+        return all(_can_trim(part) for part in cast("Sequence[Any]", layer.caches))
+    return _keeps_all(layer) or (isinstance(layer, RotatingKVCache) and cast("bool", layer.is_trimmable()))
+
+
+def _owned(layer: Any) -> Any:
+    """The extracted row without the memory of the rows beside it, which a slice would keep alive."""
+    if isinstance(layer, CacheList):
+        for part in cast("Sequence[Any]", layer.caches):
+            _owned(part)
+    elif isinstance(layer, ArraysCache):
+        parts = cast("list[mx.array | None]", layer.cache)
+        layer.cache = [part if part is None else mx.contiguous(part) for part in parts]
+    return layer
 
 
 def _bytes_per_token(layer: Any) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .masks import Guide
 from .settings import Settings
 
 
@@ -15,6 +16,10 @@ class Row:
     drawn: int  # how many of `ids` were generated
     limit: int  # how many may be generated in all
     settings: Settings
+    tenant: str = ""  # whose rows may go on from its state
+    boundaries: Sequence[int] = ()  # after how many ids its state is kept on the way, in rising order
+
+    guide: Guide | None = None  # what its text must look like; fed with `drawn` ids already
 
     @property
     def longest(self) -> int:

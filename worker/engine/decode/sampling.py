@@ -1,7 +1,8 @@
 """One batched draw for all rows: each row by its own settings, none by itself.
 
 The order is llama.cpp's, which is also the order of the request's fields: bias, penalties, top_k, top_p, min_p,
-temperature. What a row draws depends on its own logits, settings, seed and position only, not on its neighbours.
+temperature. A grammar's mask comes before top_k, so that all of these choose among what is allowed. What a row draws
+depends on its own logits, settings, mask, seed and position only, not on its neighbours.
 """
 
 import mlx.core as mx
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from .candidates import largest
 from .controls import Controls, Truncation
+from .masks import can_only_end, within
 from .noise import fold, gumbel, gumbel_bound
 from .penalties import with_bias, with_penalties, without_ends
 from .recent import Recent
@@ -20,14 +22,21 @@ _CONTENDERS = 128
 
 
 def draw(
-    logits: mx.array, controls: Controls, recent: Recent | None, positions: NDArray[np.int64], ends: mx.array
+    logits: mx.array,
+    controls: Controls,
+    recent: Recent | None,
+    positions: NDArray[np.int64],
+    ends: mx.array,
+    *,
+    masks: NDArray[np.uint32] | None = None,
 ) -> mx.array:
     """Draw the next id of each row, [rows].
 
     `logits` is [rows, vocabulary] of any float type; `positions` counts the ids each row has generated already;
-    `ends` are the ids that end a turn. Nothing is evaluated, but where a row without top_k has a top_p.
+    `ends` are the ids that end a turn; `masks` says which ids a row may draw, None that all of them are allowed.
+    Nothing is evaluated, but where a row without top_k has a top_p.
     """
-    logits = _adjusted(logits, controls, recent, positions, ends)
+    logits = _adjusted(logits, controls, recent, positions, ends, masks=masks)
     if controls.is_greedy:
         return mx.argmax(logits, axis=1)
     keys = mx.array(fold(controls.seeds, positions))
@@ -40,7 +49,13 @@ def draw(
 
 
 def _adjusted(
-    logits: mx.array, controls: Controls, recent: Recent | None, positions: NDArray[np.int64], ends: mx.array
+    logits: mx.array,
+    controls: Controls,
+    recent: Recent | None,
+    positions: NDArray[np.int64],
+    ends: mx.array,
+    *,
+    masks: NDArray[np.uint32] | None,
 ) -> mx.array:
     if not controls.is_greedy or controls.bias is not None or controls.penalties is not None:
         logits = logits.astype(mx.float32)
@@ -50,7 +65,15 @@ def _adjusted(
         assert recent is not None, "rows with penalties come with their recent ids"
         logits = with_penalties(logits, controls.penalties, recent)
     is_held = positions < controls.min_tokens
-    return without_ends(logits, mx.array(is_held.tolist()), ends) if is_held.any() and ends.size else logits
+    if masks is not None and is_held.any():
+        is_held &= ~can_only_end(masks, _ids(ends))  # a complete text can't be drawn out
+    if is_held.any() and ends.size:
+        logits = without_ends(logits, mx.array(is_held.tolist()), ends)
+    return logits if masks is None else within(logits, masks)
+
+
+def _ids(ends: mx.array) -> list[int]:
+    return ends.tolist()  # pyright: ignore[reportReturnType] a list of ints, as there is one axis
 
 
 def _rows_of(part: Truncation, logits: mx.array, keys: mx.array) -> tuple[mx.array, mx.array]:

@@ -105,12 +105,17 @@ class Batch:
         )
 
     def _check(self, ask: Generate, prompt: Prompt, *, is_by_hand: bool) -> None:
+        if ask.form is not None:
+            field = "grammar" if ask.grammar is not None else "response_format"
+            raise Refused("unsupported", "The script knows no grammars.", param=field)
         if not is_by_hand and any(row.id == ask.id for row in (*self._rows, *self._waiting)):
             raise Refused("invalid_value", "This id is running.", param="id")
         limit = self._settings.context_tokens
         if prompt.tokens >= limit:
             message = f"The prompt has {prompt.tokens} tokens; with at least one of answer it must fit in {limit}."
             raise Refused("context_length_exceeded", message, param=ask.prompt_field)
+        if ask.offered:
+            raise Refused("unsupported", "The script knows no tools.", param="tools")
         if ask.resume and not all(0 <= token < self._vocabulary.size for token in ask.resume.tokens):
             raise Refused("invalid_value", f"`resume` has an id beyond {self._vocabulary.size}.", param="resume")
 

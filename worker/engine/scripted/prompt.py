@@ -35,8 +35,8 @@ def render(ask: Ask) -> Prompt:
         return Prompt(b"text" + ask.prompt.encode(), _count(ask.prompt), ask.prompt)
     messages = ask.messages or [Message(role="user", content=ask.prompt or "")]
     canonical = b"chat" + _ENCODE((messages, ask.template_kwargs))
-    tokens = sum(_count(message.content) + _TURN_TOKENS for message in messages)
-    return Prompt(canonical, tokens, "\n".join(message.content for message in messages))
+    tokens = sum(_count(message.content or "") + _TURN_TOKENS for message in messages)
+    return Prompt(canonical, tokens, "\n".join(message.content or "" for message in messages))
 
 
 def _count(text: str) -> int:

@@ -1,1 +1,5 @@
-"""Text: chat templates, prompts as ids, and ids as text with its stop strings. No tensors, no pipe."""
+"""Text: chat templates, prompts as ids, and ids as what they say, up to a stop string. No tensors, no pipe.
+
+An answer goes from `stream` (ids to text) by `sections` (text, cut at the model's markers) to `speech` (content,
+reasoning and calls).
+"""

@@ -3,14 +3,18 @@
 import array
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from shared.errors import Refused
 from shared.job import Ask, Message
+from shared.tools import arguments_in
 
+from .boundaries import boundaries_of
+from .dialect import told_of
 from .tokenizer import Tokenizer
 
 
@@ -20,14 +24,19 @@ class Prompt:
 
     ids: list[int]
     is_templated: bool
+    boundaries: tuple[int, ...] = ()  # after how many ids a later prompt may part from it, where that was asked for
 
 
-def prompt_of(ask: Ask, tokenizer: Tokenizer, *, vocabulary: int, now_ms: int) -> Prompt:
+def prompt_of(
+    ask: Ask, tokenizer: Tokenizer, *, vocabulary: int, now_ms: int, wants_boundaries: bool = False
+) -> Prompt:
     """Make the prompt; `Refused` names what can't be one. Equal asks at one `now_ms` give equal ids anywhere."""
+    if ask.offered and not (tokenizer.has_chat_template and tokenizer.dialect.has_tools):
+        raise Refused("unsupported", "The model knows no tools.", param="tools")
     if ask.tokens is not None:
         return Prompt(_known(ask.tokens, vocabulary), is_templated=False)
     if ask.messages is not None or (ask.kind != "text" and tokenizer.has_chat_template):
-        return Prompt(_conversation(ask, tokenizer, now_ms), is_templated=True)
+        return _conversation(ask, tokenizer, now_ms, wants_boundaries=wants_boundaries)
     assert ask.prompt is not None, "check_ask leaves one of the three"
     if ids := tokenizer.encode(ask.prompt):
         return Prompt(ids, is_templated=False)
@@ -48,9 +57,28 @@ def _known(ids: list[int], vocabulary: int) -> list[int]:
     return ids
 
 
-def _conversation(ask: Ask, tokenizer: Tokenizer, now_ms: int) -> list[int]:
+def _conversation(ask: Ask, tokenizer: Tokenizer, now_ms: int, *, wants_boundaries: bool) -> Prompt:
     if not tokenizer.has_chat_template:
         raise Refused("unsupported", "The model has no chat template: it takes `prompt` or `tokens`.", param="messages")
-    messages = ask.messages or [Message(role="user", content=ask.prompt or "")]
+    messages = [
+        _written(message, f"messages[{at}]")
+        for at, message in enumerate(ask.messages or [Message(role="user", content=ask.prompt or "")])
+    ]
     options: dict[str, object] = msgspec.to_builtins(ask.template_kwargs) if ask.template_kwargs else {}
-    return tokenizer.encode_chat(msgspec.to_builtins(messages), options, now_ms=now_ms)
+    if ask.offered:
+        options["tools"] = told_of(ask.offered)
+
+    def write(messages: Sequence[Mapping[str, Any]], *, is_answered: bool) -> list[int]:
+        return tokenizer.encode_chat(messages, options, now_ms=now_ms, is_answered=is_answered)
+
+    ids = write(messages, is_answered=True)
+    boundaries = boundaries_of(ids, messages, write) if wants_boundaries else ()
+    return Prompt(ids, is_templated=True, boundaries=boundaries)
+
+
+def _written(message: Message, path: str) -> dict[str, Any]:
+    """A message as templates take it: with some text, and with arguments that are objects."""
+    written: dict[str, Any] = {"content": "", **msgspec.to_builtins(message)}
+    for at, call in enumerate(message.tool_calls or ()):
+        written["tool_calls"][at]["function"]["arguments"] = arguments_in(call, f"{path}.tool_calls[{at}]")
+    return written

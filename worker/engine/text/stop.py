@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
+from .search import first_match, length_held
+
 
 class StopMatcher:
-    """Lets text through up to the first stop string; holds back what may still become the beginning of one.
-
-    The match that is complete first counts, and of those that end together the longest: whatever pieces the text comes
-    in, it is cut at the same place.
-    """
+    """Lets text through up to the first stop string; holds back what may still become the beginning of one."""
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = stops
@@ -20,10 +18,10 @@ class StopMatcher:
         if not self._stops or not text:
             return text
         text = self._held + text
-        if (cut := self._first_match(text)) is not None:
+        if match := first_match(text, self._stops):
             self.has_matched, self._held = True, ""
-            return text[:cut]
-        shown = len(text) - self._length_held(text)
+            return text[: match.begin]
+        shown = len(text) - length_held(text, self._stops)
         self._held = text[shown:]
         return text[:shown]
 
@@ -31,19 +29,3 @@ class StopMatcher:
         """Return what was held back: nothing comes any more that could complete it."""
         held, self._held = self._held, ""
         return held
-
-    def _first_match(self, text: str) -> int | None:
-        """Where the match begins that is complete first."""
-        found = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
-        return min(found)[1] if found else None
-
-    def _length_held(self, text: str) -> int:
-        """The length of the longest end of the text that begins a stop string."""
-        return max(_overlap(text, stop) for stop in self._stops)
-
-
-def _overlap(text: str, stop: str) -> int:
-    at = text.find(stop[0], max(0, len(text) - len(stop) + 1))
-    while at >= 0 and not stop.startswith(text[at:]):
-        at = text.find(stop[0], at + 1)
-    return len(text) - at if at >= 0 else 0

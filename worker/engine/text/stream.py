@@ -1,22 +1,21 @@
-"""One request's ids as text: whole characters only, up to the first stop string."""
+"""One request's ids as text, whole characters only, and as what that text says."""
 
-from collections.abc import Sequence
-
-from .stop import StopMatcher
+from .speech import Said, Speech
 from .tokenizer import Tokenizer
 
 # What decoding puts for bytes that are no text: an unfinished character, or none at all. Never shown.
 _REPLACEMENT = "�"
+_NOTHING = Said()
 
 
 class TextStream:
-    """Ids in, text out. Fed with the same ids it gives the same pieces, which is what resuming relies on."""
+    """Ids in, words out. Fed with the same ids it gives the same pieces, which is what resuming relies on."""
 
-    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str], *, after: int | None = None) -> None:
+    def __init__(self, tokenizer: Tokenizer, speech: Speech, *, after: int | None = None) -> None:
         """`after` is the last id of a prompt that the text goes on from, so that its first space is kept."""
         self._tokenizer = tokenizer
         self._detokenizer = tokenizer.detokenizer()
-        self._matcher = StopMatcher(stops)
+        self._speech = speech
         if after is not None and tokenizer.has_text(after):
             self._detokenizer.add_token(after)
             _ = self._detokenizer.last_segment
@@ -24,20 +23,25 @@ class TextStream:
     @property
     def is_stopped(self) -> bool:
         """Whether a stop string was found: the text is at its end."""
-        return self._matcher.has_matched
+        return self._speech.is_stopped
 
-    def feed(self, token: int) -> str:
-        """Take an id; return the text that it released, often more or less than its own."""
+    @property
+    def has_called(self) -> bool:
+        """Whether a tool was called."""
+        return self._speech.has_called
+
+    def feed(self, token: int) -> Said:
+        """Take an id; return what it released, often more or less than its own text."""
         if not self._tokenizer.has_text(token):
-            return ""
+            return _NOTHING
         self._detokenizer.add_token(token)
-        return self._matcher.feed(self._readable())
+        return self._speech.feed(self._readable())
 
-    def finish(self) -> str:
-        """Return what was held back; an unfinished character is dropped."""
+    def finish(self, *, is_whole: bool) -> Said:
+        """Return what was held back; an unfinished character is dropped. `is_whole` where the model meant to end."""
         self._detokenizer.finalize()
-        shown = self._matcher.feed(self._readable())
-        return shown if self.is_stopped else shown + self._matcher.flush()
+        said = self._speech.feed(self._readable())
+        return said if self.is_stopped else said + self._speech.finish(is_whole=is_whole)
 
     def _readable(self) -> str:
         return self._detokenizer.last_segment.replace(_REPLACEMENT, "")

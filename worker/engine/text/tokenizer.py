@@ -1,5 +1,6 @@
 """The wall around mlx-lm's tokenizer: the only module that knows its names and those of the template library."""
 
+import copy
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
@@ -8,6 +9,8 @@ import jinja2
 from transformers.utils import chat_template_utils
 
 from shared.errors import Refused
+
+from .dialect import Dialect
 
 
 class Detokenizer(Protocol):
@@ -35,11 +38,32 @@ class Tokenizer:
         self._size = len(wrapped)
         pieces = cast("list[str | None]", wrapped.convert_ids_to_tokens(list(range(self._size))))
         self._gaps = frozenset(token for token, piece in enumerate(pieces) if piece is None)
+        self.dialect = Dialect(wrapped)
 
     @property
     def ends(self) -> frozenset[int]:
         """The ids that end a turn."""
         return frozenset(cast("set[int]", self._wrapped.eos_token_ids))
+
+    @property
+    def opens_thoughts(self) -> Sequence[int]:
+        """The ids with which the model begins to think before it answers; none where it never does."""
+        return cast("Sequence[int] | None", self._wrapped.think_start_tokens) or ()
+
+    @property
+    def closes_thoughts(self) -> Sequence[int]:
+        """The ids behind which the answer begins."""
+        return cast("Sequence[int] | None", self._wrapped.think_end_tokens) or ()
+
+    def serialised(self) -> str | None:
+        """The tokenizer as Hugging Face's library writes it in JSON; None for one that is not of its kind."""
+        backend = getattr(self._wrapped, "backend_tokenizer", None)
+        if backend is None:
+            return None
+        plain = copy.copy(backend)  # what it does when many texts are encoded at once is not asked for
+        plain.no_padding()
+        plain.no_truncation()
+        return plain.to_str()
 
     @property
     def has_chat_template(self) -> bool:
@@ -59,9 +83,16 @@ class Tokenizer:
         return list(self._wrapped.encode(text))
 
     def encode_chat(
-        self, messages: Sequence[Mapping[str, str]], options: Mapping[str, object], *, now_ms: int
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        options: Mapping[str, object],
+        *,
+        now_ms: int,
+        is_answered: bool = True,
     ) -> list[int]:
         """The ids of a conversation up to where the model answers; a template's clock shows `now_ms`, in UTC.
+
+        Without `is_answered` they end behind the last message, where no answer has begun.
 
         Raises:
             Refused: the template takes no such conversation.
@@ -70,7 +101,7 @@ class Tokenizer:
         self._set_clock(now_ms)
         try:
             ids = self._wrapped.apply_chat_template(
-                [dict(message) for message in messages], add_generation_prompt=True, **options
+                [dict(message) for message in messages], add_generation_prompt=is_answered, **options
             )
         except (jinja2.TemplateError, TypeError, ValueError, LookupError) as error:
             raise Refused(
