@@ -7,6 +7,7 @@ conversation, as the person has read it.
 import contextlib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -56,6 +57,8 @@ def chat(
     temperature: Annotated[float | None, Parameter(help="0 always takes the likeliest token. [default: 0.7]")] = None,
 ) -> int:
     """Talk to the pool. Ctrl-C stops an answer; Ctrl-D, or Ctrl-C at the prompt, leaves."""
+    # A shell starts what it runs in the background deaf to Ctrl-C; here it always means the answer.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     place = gateway(url, key_file, os.environ)
     conversation = Conversation(model=model, max_tokens=max_tokens, temperature=temperature)
     if system:

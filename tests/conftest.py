@@ -141,6 +141,15 @@ def own_broker(tmp_path: Path) -> Iterator[Broker]:
     broker.kill()
 
 
+@pytest.fixture
+def durable_broker(tmp_path: Path) -> Iterator[Broker]:
+    """One that loses nothing when it is killed, however busy the disk is."""
+    broker = Broker(tmp_path, "--appendfsync", "always")
+    broker.start()
+    yield broker
+    broker.kill()
+
+
 def _keys(client: sync_redis.Redis) -> list[bytes]:
     return list(client.scan_iter(count=1_000))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] redis-py's stubs
 

@@ -78,6 +78,7 @@ def _signals_to(crew: Crew, screen: Screen) -> Generator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)  # all is down: one Ctrl-C more must not change the exit code
 
 
 async def _start(crew: Crew, setting: Setting, screen: Screen) -> None:

@@ -26,6 +26,8 @@ if register == '1' then
     redis.call('HSET', T .. ':model', 'fingerprint', fingerprint)
   end
   for _, class in ipairs(STREAMS) do ensure_group(class) end
+  -- The reapers' clock runs from the first worker on: a Redis that dies before any tick has stood still since now.
+  redis.call('HSETNX', T .. ':tick', 'at', int(now))
 elseif not redis.call('ZSCORE', T .. ':workers', me) then
   return {'DEAD'}
 end

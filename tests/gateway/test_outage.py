@@ -62,15 +62,17 @@ async def is_healthy(served: Served) -> bool:
     return (await served.http.get("/health")).status_code == 200
 
 
-async def test_a_stream_outlives_a_restart_of_redis(serving: Serving, own_broker: Own, eventually: Eventually) -> None:
+async def test_a_stream_outlives_a_restart_of_redis(
+    serving: Serving, durable_broker: Own, eventually: Eventually
+) -> None:
     """A client in mid-stream waits through a crash of Redis and gets its whole text."""
-    async with serving(url=own_broker.url) as served, served.follow(PROMPT) as client:
+    async with serving(url=durable_broker.url) as served, served.follow(PROMPT) as client:
         job = await served.hand.claim()
         await served.hand.say(job, served.hand.started(job), *tokens("a"))
         await client.until(2)
 
-        own_broker.kill()
-        own_broker.start()
+        durable_broker.kill()
+        durable_broker.start()
         await eventually(lambda: is_healthy(served))
         await served.hand.end(job, *tokens("b", first=2), DONE)
 

@@ -26,6 +26,20 @@ async def test_a_first_worker_makes_the_queue(lab: Labs) -> None:
             assert b"workers" in (group.values() if isinstance(group, dict) else group)
 
 
+async def test_a_redis_that_died_before_any_tick_buries_nobody(lab: Labs) -> None:
+    """The reapers' clock runs from the first worker on, so that the time it was away is given back."""
+    async with lab() as here:
+        worker = await here.worker()
+        began = float(await here.redis("HGET", here.tick_key, "at"))
+        await here.redis("HSET", here.tick_key, "at", began - 5_000)
+        await here.redis("ZADD", here.keys.workers, began - 3_000, worker.worker_id)
+
+        reaped = await here.queue.reap()
+
+        assert reaped
+        assert reaped.workers == 0
+
+
 async def test_a_beat_renews_the_lease_and_tells_of_the_worker(lab: Labs) -> None:
     """What it says stands in its hash, which lives a few leases longer than it."""
     async with lab() as here:

@@ -153,17 +153,17 @@ async def test_a_worker_may_start_before_its_redis(site: Sites, own_broker: Serv
 
 
 async def test_a_restart_of_redis_in_mid_stream_costs_no_token(
-    site: Sites, own_broker: Server, eventually: Eventually
+    site: Sites, durable_broker: Server, eventually: Eventually
 ) -> None:
     """Kill -9 of Redis: the worker keeps what it could not tell, says it again, and nobody is taken over."""
-    async with site(own_broker.url) as here:
+    async with site(durable_broker.url) as here:
         machine = here.start(engine="--step-ms 10")
         ids = [await here.put(f"job {n}", max_tokens=200) for n in range(3)]
         await here.has_tokens(ids[2], 3)
 
-        own_broker.kill()
+        durable_broker.kill()
         await eventually(lambda: "redis_away" in machine.said)
-        own_broker.start()
+        durable_broker.start()
 
         for each in ids:
             story = await here.story(each)
@@ -174,17 +174,17 @@ async def test_a_restart_of_redis_in_mid_stream_costs_no_token(
 
 @pytest.mark.long
 async def test_with_redis_away_for_long_an_engine_waits(
-    site: Sites, own_broker: Server, eventually: Eventually
+    site: Sites, durable_broker: Server, eventually: Eventually
 ) -> None:
     """It decodes on for two seconds, stands still until Redis is back, and goes on where it was."""
-    async with site(own_broker.url) as here:
+    async with site(durable_broker.url) as here:
         machine = here.start(engine="--step-ms 10")
         job_id = await here.put(max_tokens=1_000)
         await here.has_tokens(job_id, 3)
 
-        own_broker.kill()
+        durable_broker.kill()
         await eventually(lambda: "engine_held" in machine.said)
-        own_broker.start()
+        durable_broker.start()
 
         story = await here.story(job_id)
         story.assert_undisturbed()

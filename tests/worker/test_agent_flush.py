@@ -202,15 +202,15 @@ async def test_an_end_crosses_a_cancel_and_stands(desk: Desks) -> None:
         assert isinstance(end, Done)
 
 
-async def test_while_redis_is_away_nothing_is_lost(desk: Desks, own_broker: Server) -> None:
+async def test_while_redis_is_away_nothing_is_lost(desk: Desks, durable_broker: Server) -> None:
     """What could not be told waits, and goes out together when Redis is back."""
-    async with desk(own_broker.url) as here:
+    async with desk(durable_broker.url) as here:
         run = await here.claim()
         await here.say(run, 1)
-        own_broker.kill()
+        durable_broker.kill()
 
         away = await here.say(run, 2, 3)
-        own_broker.start()
+        durable_broker.start()
         back = await here.flusher.flush()
 
         assert (away, back) == (False, True)
@@ -219,13 +219,13 @@ async def test_while_redis_is_away_nothing_is_lost(desk: Desks, own_broker: Serv
 
 
 async def test_an_engine_whose_words_nobody_gets_is_held_until_redis_is_back(
-    desk: Desks, own_broker: Server, eventually: Eventually
+    desk: Desks, durable_broker: Server, eventually: Eventually
 ) -> None:
     """Two seconds of tokens are kept; then the engine waits, told anew by each failed flush."""
-    async with desk(own_broker.url) as here:
+    async with desk(durable_broker.url) as here:
         run = await here.claim()
         await here.say(run, 1)
-        own_broker.kill()
+        durable_broker.kill()
         assert not await here.say(run, 2)
         assert here.holds == []
 
@@ -234,7 +234,7 @@ async def test_an_engine_whose_words_nobody_gets_is_held_until_redis_is_back(
             return len(here.holds) > 1
 
         await eventually(is_held)
-        own_broker.start()
+        durable_broker.start()
         await here.flusher.flush()
 
         assert set(here.holds[:-1]) == {HOLD_MS}
@@ -242,18 +242,18 @@ async def test_an_engine_whose_words_nobody_gets_is_held_until_redis_is_back(
 
 
 @pytest.mark.parametrize("keep", [1, 2])
-async def test_an_end_that_redis_lost_is_told_again(desk: Desks, own_broker: Server, keep: int) -> None:
+async def test_an_end_that_redis_lost_is_told_again(desk: Desks, durable_broker: Server, keep: int) -> None:
     """A crash took the last second: a job that ended would run for ever, if nobody remembered its end."""
-    async with desk(own_broker.url) as here:
+    async with desk(durable_broker.url) as here:
         run = await here.claim()
         await here.say(run, 1, 2)
         run.add(done())
         await here.flusher.flush()
-        own_broker.kill()
+        durable_broker.kill()
         here.book.open(run)  # anything to flush finds out that Redis is away
         assert not await here.flusher.flush()
         here.book.close(run)
-        own_broker.start()
+        durable_broker.start()
         await here.lose(keep=keep, state="running", owner="mac.1.ab")
 
         for _ in range(3):
@@ -263,17 +263,17 @@ async def test_an_end_that_redis_lost_is_told_again(desk: Desks, own_broker: Ser
         assert (len(here.book), here.ended) == (0, ["job"])
 
 
-async def test_an_end_that_redis_still_has_is_not_told_twice(desk: Desks, own_broker: Server) -> None:
+async def test_an_end_that_redis_still_has_is_not_told_twice(desk: Desks, durable_broker: Server) -> None:
     """The usual restart lost nothing: the log has one end, and nobody is counted twice."""
-    async with desk(own_broker.url) as here:
+    async with desk(durable_broker.url) as here:
         run = await here.claim()
         run.add(done())
         await here.flusher.flush()
-        own_broker.kill()
+        durable_broker.kill()
         other = here.hold(run.claimed)
         assert not await here.flusher.flush()
         here.book.close(other)
-        own_broker.start()
+        durable_broker.start()
 
         for _ in range(2):
             await here.flusher.flush()
