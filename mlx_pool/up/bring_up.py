@@ -27,8 +27,9 @@ from .setting import Setting
 from .state import State, StateFile
 
 _ASK_BROKER_EVERY_S = 0.1
-# One Ctrl-C may come twice: from the terminal, and from a parent that passes it on, as `uv run` does. No hand is.
-_ECHO_S = 0.2
+# One Ctrl-C may come twice: from the terminal, and from a parent that passes it on. `uv run` does so 0.2 s later, where
+# it is not sure that the terminal has.
+_ECHO_S = 0.5
 _BROKER_DEATHS = 3  # before it first answered; then it is no accident
 
 

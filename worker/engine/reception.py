@@ -25,7 +25,7 @@ from .wire import Generate
 _SEED_BITS = 63
 
 
-class Held(NamedTuple):
+class Uncompiled(NamedTuple):
     """A request whose grammar is being compiled."""
 
     request: Generate
@@ -43,23 +43,23 @@ class Reception:
         self._wants_boundaries = wants_boundaries
         self._window = window
         self._compiler = compiler
-        self._held: list[Held] = []
+        self._uncompiled: list[Uncompiled] = []
         self._keys = itertools.count(1)
 
     @property
-    def is_holding(self) -> bool:
+    def is_compiling(self) -> bool:
         """Whether requests wait for their grammars."""
-        return bool(self._held)
+        return bool(self._uncompiled)
 
-    def released(self) -> list[Held]:
+    def released(self) -> list[Uncompiled]:
         """Take out the requests whose grammars are compiled, or can't be: they are to be received again."""
-        released = [held for held in self._held if self._compiler.is_settled(held.form)]
-        self._held = [held for held in self._held if held not in released]
+        released = [held for held in self._uncompiled if self._compiler.is_settled(held.form)]
+        self._uncompiled = [held for held in self._uncompiled if held not in released]
         return released
 
     def forget(self, request_id: str) -> None:
         """Drop what is held under this id."""
-        self._held = [held for held in self._held if held.request.id != request_id]
+        self._uncompiled = [held for held in self._uncompiled if held.request.id != request_id]
 
     def receive(self, request: Generate, *, has_op: bool) -> tuple[Generation, Row | None] | None:
         """Make a generation and the row to decode for it; no row where there is nothing to decode (any more).
@@ -75,7 +75,7 @@ class Reception:
         form = self._form_of(request)
         matcher = self._compiler.matcher(form) if form else None
         if form and not matcher:
-            self._held.append(Held(request, has_op, form))
+            self._uncompiled.append(Uncompiled(request, has_op, form))
             return None
         now_ms = request.enqueued_at_ms if request.enqueued_at_ms is not None else time.time_ns() // 1_000_000
         prompt = prompt_of(

@@ -75,11 +75,17 @@ def finish(world: World, worker_id: str, row: Told, ending: str) -> tuple[str, i
     if ending == "cancelled" and not job.cancel:
         give_back(world, job)
         return ("back", job.seq)
-    if first > job.seq + 1:
-        return ("gap", job.seq)
+    if misnumbered := _misnumbered(job, first, gists):
+        return (misnumbered, job.seq)
     _log(job, first, gists)
     end(world, job, ending, gists[-1])
     return ("ok", job.seq)
+
+
+def _misnumbered(job: Job, first: int, gists: Sequence[str]) -> str:
+    if first > job.seq + 1:
+        return "gap"
+    return "fenced" if first + len(gists) <= job.seq + 1 else ""
 
 
 def fail(world: World, worker_id: str, host: str, jobs: Sequence[tuple[str, int, int]]) -> None:

@@ -18,7 +18,6 @@ class Row:
     settings: Settings
     tenant: str = ""  # whose rows may go on from its state
     boundaries: Sequence[int] = ()  # after how many ids its state is kept on the way, in rising order
-
     guide: Guide | None = None  # what its text must look like; fed with `drawn` ids already
 
     @property
