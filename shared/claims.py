@@ -79,9 +79,9 @@ class Claims:
     def __init__(self, broker: Broker, model: str, worker_id: str, *, host: str, lease_ms: int = LEASE_MS) -> None:
         self.model = model
         self.worker_id = worker_id
+        self.host = host
         self.keys = Keys(model)
         self._broker = broker
-        self._host = host
         self._lease_ms = lease_ms
 
     async def register(self, fingerprint: str, fields: dict[str, str | int | float]) -> None:
@@ -124,7 +124,7 @@ class Claims:
             LeaseLost: a reaper has buried this incarnation. A lease that merely ended gets nothing until renewed.
 
         """
-        reply = await self._call("claim", [self.worker_id, self._host, free, held, int(yields)])
+        reply = await self._call("claim", [self.worker_id, self.host, free, held, int(yields)])
         match reply[0]:
             case b"DEAD":
                 raise LeaseLost
@@ -161,7 +161,7 @@ class Claims:
 
     async def fail(self, jobs: Sequence[tuple[str, int, int]]) -> None:
         """Give jobs (id, attempt, new tokens of this attempt) back because the engine died under them."""
-        await self._call("fail", [self.worker_id, self._host, *(value for job in jobs for value in job)])
+        await self._call("fail", [self.worker_id, self.host, *(value for job in jobs for value in job)])
 
     async def release(self, job_id: str, attempt: int, *, not_on: str = "", has_no_room: bool = False) -> None:
         """Hand a job over; `not_on` names the host that should not be the next to take it.

@@ -20,8 +20,11 @@ RefusedCode = Literal[
     "does_not_fit",
     "invalid_api_key",
     "key_not_allowed",
+    "host_not_allowed",
     "model_not_found",
     "job_not_found",
+    "previous_response_not_found",
+    "job_cancelled",
     "not_found",
     "method_not_allowed",
     "body_too_large",
@@ -37,6 +40,7 @@ FaultCode = Literal[
     "no_worker",
     "broker_down",
     "draining",
+    "gateway_full",
     "deadline_exceeded",
     "stream_lost",
     "stream_diverged",
@@ -48,7 +52,7 @@ CODES: frozenset[str] = REFUSED_CODES | frozenset(get_args(FaultCode))
 
 # Asking again later can succeed: nothing was done yet, and what was in the way passes.
 _PASSING: frozenset[str] = frozenset(
-    {"queue_full", "rate_limited", "too_many_jobs", "no_worker", "broker_down", "draining"}
+    {"queue_full", "rate_limited", "too_many_jobs", "no_worker", "broker_down", "draining", "gateway_full"}
 )
 
 

@@ -36,7 +36,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
 
 
 class Queued(Event, frozen=True, kw_only=True, omit_defaults=True, tag="queued"):
-    """How many wait, and the expected wait: a gateway says it when asked for; never logged."""
+    """How many jobs are served before it, and how long that takes: a gateway says it when asked; never logged."""
 
     waiting: int
     expected_wait_ms: int | None = None
@@ -63,6 +63,20 @@ class ToolCall(msgspec.Struct, frozen=True):
     arguments: str  # a JSON object, as text
 
 
+class TopLogprob(msgspec.Struct, frozen=True):
+    """An id as it is told, and how likely the model held it: the natural logarithm, finite."""
+
+    token: str  # its bytes as text; where they are none by themselves, with U+FFFD
+    logprob: float
+    bytes: list[int]
+
+
+class TokenLogprob(TopLogprob, frozen=True):
+    """A generated id, and the likeliest ids at its place, likeliest first: an entry of OpenAI's `logprobs.content`."""
+
+    top_logprobs: list[TopLogprob]
+
+
 class Token(Event, frozen=True, kw_only=True, omit_defaults=True, tag="token"):
     """Text, and the ids it stands for: each id stands in exactly one event, also while its text is held back."""
 
@@ -71,6 +85,7 @@ class Token(Event, frozen=True, kw_only=True, omit_defaults=True, tag="token"):
     tool_calls: list[ToolCall] = []
     warning: str = ""  # what a person should know of this text; it is no error
     tokens: list[int] = []
+    logprobs: list[TokenLogprob] = []  # where asked for: of each of `tokens` in order, but one that ends a turn
 
 
 class Done(Event, frozen=True, kw_only=True, omit_defaults=True, tag="done"):
@@ -79,6 +94,7 @@ class Done(Event, frozen=True, kw_only=True, omit_defaults=True, tag="done"):
     reason: Reason
     usage: Usage
     timings: Timings = Timings()
+    stop: str | None = None  # the stop string that ended it, where one did
 
 
 class Error(Event, frozen=True, kw_only=True, omit_defaults=True, tag="error"):

@@ -22,19 +22,36 @@ class WorkerView(msgspec.Struct, frozen=True, omit_defaults=True):
     lease_ends_in_ms: int = 0
     tokens_per_second: float = 0.0
     jobs_per_second: float = 0.0
+    job_seconds: float = 0.0  # from claim to end, the mean of its last jobs
     jobs_done: int = 0
     tokens_done: int = 0
     engine_deaths: int = 0
     memory_bytes: int = 0
+    memory_limit_bytes: int = 0  # what its engine may have
+    pressure: str = ""  # soft: memory is short, it takes no second job; hard: it hands jobs back
     kv_bytes: int = 0
     cache_bytes: int = 0
     cache_hits: int = 0  # of its present engine, as are the tokens
     cache_saved_tokens: int = 0
+    handed_back: int = 0  # jobs, for want of memory
 
     @property
     def is_ready(self) -> bool:
         """Whether it takes jobs: its lease lives and its engine is up."""
         return self.state == "ready" and self.lease_ends_in_ms > 0
+
+    @property
+    def free_slots(self) -> int:
+        """How many jobs it would take at once; short of memory, one if it has none."""
+        free = max(0, self.slots - self.busy)
+        return free if not self.pressure else min(free, int(self.busy == 0))
+
+    @property
+    def most_jobs_per_second(self) -> float:
+        """How many jobs it ends a second while some wait: its seats, each for as long as a job has one."""
+        if self.job_seconds <= 0:
+            return self.jobs_per_second
+        return (self.busy + self.free_slots) / self.job_seconds
 
 
 class Survey(msgspec.Struct, frozen=True):
@@ -66,15 +83,20 @@ class Survey(msgspec.Struct, frozen=True):
     @property
     def free_slots(self) -> int:
         """Seats that a job could take at once."""
-        return sum(max(0, worker.slots - worker.busy) for worker in self.ready_workers)
+        return sum(worker.free_slots for worker in self.ready_workers)
 
     @property
     def expected_wait_ms(self) -> int | None:
-        """How long a job submitted now would wait, from what the workers have ended per second; None when unknown."""
-        if self.free_slots > self.waiting_total:
+        """How long a job submitted now would wait; None when unknown."""
+        return self.wait_ms_behind(self.waiting_total)
+
+    def wait_ms_behind(self, jobs: int) -> int | None:
+        """How long a job waits that so many go before; None when unknown, since no worker has ended a job of late."""
+        ends_first = jobs + 1 - self.free_slots
+        if ends_first <= 0:
             return 0
-        rate = sum(worker.jobs_per_second for worker in self.ready_workers)
-        return int(self.waiting_total / rate * 1_000) if rate > 0 else None
+        rate = sum(worker.most_jobs_per_second for worker in self.ready_workers)
+        return int(ends_first / rate * 1_000) if rate > 0 else None
 
 
 def read_survey(model: str, reply: Sequence[Any]) -> Survey:

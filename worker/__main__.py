@@ -10,6 +10,7 @@ import structlog
 
 from shared.config import ConfigError, HelpWanted, read_config
 from shared.errors import PoolError, Refused
+from shared.tracing import tracing_to
 
 from .agent import Agent
 from .log import configure
@@ -36,7 +37,15 @@ def main() -> int:
 
 
 async def _run(settings: Settings) -> None:
-    agent = Agent(settings, host=socket.gethostname(), pid=os.getpid())
+    async with tracing_to(settings.otlp_endpoint, service="mlx-pool-worker", tell=_tell_of_tracing) as tracing:
+        await _serve(Agent(settings, host=socket.gethostname(), pid=os.getpid(), tracing=tracing))
+
+
+def _tell_of_tracing(message: str) -> None:
+    structlog.get_logger().warning("tracing", message=message)
+
+
+async def _serve(agent: Agent) -> None:
     work = asyncio.create_task(agent.run())
     signals = 0
 

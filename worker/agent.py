@@ -13,6 +13,7 @@ from shared.connection import Broker, check_broker, connect
 from shared.errors import Fault
 from shared.identity import host_name
 from shared.limits import Limits, write_limits
+from shared.tracing import Tracing
 
 from .awake import awake_command, kept_awake
 from .incarnation import DOORBELL_MS
@@ -28,8 +29,9 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 class Agent:
     """Runs the services of one machine; it holds a list of them, of length one for now."""
 
-    def __init__(self, settings: Settings, *, host: str, pid: int) -> None:
+    def __init__(self, settings: Settings, *, host: str, pid: int, tracing: Tracing | None = None) -> None:
         self._settings = settings
+        self._tracing = tracing
         self._host = host_name(settings.name or host)
         self._pid = pid
         self._services: list[Service] = []
@@ -49,7 +51,10 @@ class Agent:
             if self._is_draining.is_set():
                 return
             await write_limits(connections.calls, found.queue, _defaults(), overwrite=False)
-            self._services = [Service(found.queue, self._command(found), connections, host=self._host)]
+            command = self._command(found)
+            self._services = [
+                Service(found.queue, command, connections, host=self._host, tracing=self._tracing),
+            ]
             with kept_awake(awake_command(sys.platform, self._pid)):
                 async with asyncio.TaskGroup() as group:
                     for service in self._services:
@@ -78,9 +83,6 @@ class Agent:
         what = ["worker.engine.scripted"] if settings.engine == "scripted" else ["worker.engine", "--model", found.path]
         adapter = ["--adapter", found.adapter] if found.adapter else []
         context = ["--context", str(settings.context_tokens)] if settings.context_tokens else []
-        # The scripted engine has no state to keep.
-        has_cache = settings.engine == "mlx" and settings.prompt_cache_mb is not None
-        cache = ["--prompt-cache-mb", str(settings.prompt_cache_mb)] if has_cache else []
         # -P: a folder of the user's that is called `worker` or `shared` must not be imported in place of ours.
         return [
             sys.executable,
@@ -91,7 +93,7 @@ class Agent:
             "--slots",
             str(settings.slots),
             *context,
-            *cache,
+            *_memory_flags(settings),
             *settings.engine_args.split(),
         ]
 
@@ -128,6 +130,17 @@ async def _connections(url: str) -> AsyncGenerator[Connections]:
         await asyncio.gather(listening, return_exceptions=True)
         for broker in (connections.calls, connections.beats, connections.bell):
             await broker.aclose()
+
+
+def _memory_flags(settings: Settings) -> list[str]:
+    """What the engine is told of memory; the scripted one needs none."""
+    told = {
+        "--prompt-cache-mb": settings.prompt_cache_mb,
+        "--memory-limit-gb": settings.memory_limit_gb,
+        "--wired-limit-gb": settings.wired_limit_gb,
+    }
+    given = [(flag, str(value)) for flag, value in told.items() if value is not None and settings.engine == "mlx"]
+    return [word for pair in given for word in pair]
 
 
 def _defaults() -> dict[str, int]:

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 
 from .admission import Load
 from .run import Run
+from .spans import Spans
 
 
 class Book:
     """The attempts that a worker holds, from the claim's answer until Redis has their end."""
 
-    def __init__(self) -> None:
+    def __init__(self, spans: Spans | None = None) -> None:
+        self._spans = spans
         self._runs: dict[str, Run] = {}
         self._changed = asyncio.Event()
         self._news = asyncio.Event()
@@ -32,11 +34,15 @@ class Book:
     def open(self, run: Run) -> None:
         """Begin to hold a run."""
         self._runs[run.pipe_id] = run
+        if self._spans:
+            self._spans.begin(run)
         self.touch()
 
     def close(self, run: Run) -> bool:
         """Hold it no more; False when it was not held."""
         was_held = self._runs.pop(run.pipe_id, None) is not None
+        if self._spans:
+            self._spans.end(run)
         self.touch()
         return was_held
 
@@ -44,7 +50,7 @@ class Book:
         """The queue entries that are held."""
         return [run.claimed.entry for run in self._runs.values()]
 
-    def load(self, *, slots: int, prefill_tokens_per_second: float) -> Load:
+    def load(self, *, slots: int, prefill_tokens_per_second: float, is_short_of_memory: bool = False) -> Load:
         """What an admission is decided on."""
         return Load(
             slots=slots,
@@ -52,6 +58,7 @@ class Book:
             prefill_tokens=sum(run.prefill_left for run in self._runs.values()),
             prefill_tokens_per_second=prefill_tokens_per_second,
             holds_suspect=any(run.is_suspect for run in self._runs.values()),
+            is_short_of_memory=is_short_of_memory,
         )
 
     def touch(self) -> None:

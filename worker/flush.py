@@ -111,6 +111,8 @@ class Flusher:
                     self._end_as_asked(run, verdict.asked)
                 if run.has_news:
                     self._book.tell()
+                elif run.is_handed_back and run.ending is None:
+                    await self._hand_back(run)
             case "gap":
                 await self._tell_again(run, verdict.seq)
             case "fenced":
@@ -118,6 +120,13 @@ class Flusher:
             case "err":
                 await self._claims.release(run.id, run.claimed.attempt)
                 self._drop(run, "append_failed")
+
+    async def _hand_back(self, run: Run) -> None:
+        """Let another attempt go on after what Redis has; not here next, where there was no memory for it."""
+        job, attempt, has_no_room = run.id, run.claimed.attempt, run.has_no_room
+        await self._claims.release(job, attempt, not_on=self._claims.host, has_no_room=has_no_room)
+        self._book.close(run)
+        _log.info("job_handed_back", **run.names, tokens=run.generated, has_no_room=has_no_room)
 
     async def _finish(self, rows: list[tuple[Run, Row]]) -> None:
         if not rows:
@@ -143,7 +152,7 @@ class Flusher:
     async def _tell_again(self, run: Run, seq: int) -> None:
         run.acknowledge(seq)
         if run.can_tell_again:
-            _log.warning("redis_lost_events", job=run.id, attempt=run.claimed.attempt, seq=seq)
+            _log.warning("redis_lost_events", **run.names, seq=seq)
             self._book.tell()
         else:
             # What earlier attempts logged is gone with it: another attempt goes on from what is left.
@@ -160,7 +169,7 @@ class Flusher:
     def _drop(self, run: Run, why: str) -> None:
         self._silence(run)
         self._book.close(run)
-        _log.warning("job_dropped", job=run.id, attempt=run.claimed.attempt, why=why)
+        _log.warning("job_dropped", **run.names, why=why)
 
     def _note_away(self, since_s: float) -> None:
         if self._away_since is None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from shared.event import Error
 
 from . import translate
+from .admission import Load
 from .book import Book
 from .engine import wire
 from .run import Run
@@ -29,7 +30,15 @@ class Hearing:
                 self._hear_of(run, reply)
         self._book.tell()
 
-    def _hear_of(self, run: Run, reply: wire.Started | wire.Prefill | wire.Token | wire.Done | wire.Error) -> None:
+    def load(self, *, slots: int) -> Load:
+        """What an admission is decided on."""
+        told = self.stats or wire.Stats(slots=slots, busy=0)
+        rate = told.prefill_tokens_per_second
+        return self._book.load(slots=slots, prefill_tokens_per_second=rate, is_short_of_memory=bool(told.pressure))
+
+    def _hear_of(
+        self, run: Run, reply: wire.Started | wire.Prefill | wire.Token | wire.Done | wire.Error | wire.HandedBack
+    ) -> None:
         match reply:
             case wire.Started():
                 self._hear_started(run, reply)
@@ -44,6 +53,8 @@ class Hearing:
                 run.add(translate.done_event(reply, run))
             case wire.Error():
                 run.add(translate.error_event(reply))
+            case wire.HandedBack():
+                run.hand_back(has_no_room=reply.alone)
 
     def _hear_started(self, run: Run, reply: wire.Started) -> None:
         run.prompt_tokens = reply.prompt_tokens

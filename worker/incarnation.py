@@ -21,9 +21,11 @@ from .book import Book
 from .engine import wire
 from .flush import Flusher
 from .hearing import Hearing
+from .hints import Hints
 from .lifecycle import State, after
 from .presence import Tally, Told, fields
 from .run import Past, Run, past_of
+from .spans import Spans
 from .supervisor import Supervisor
 
 BEAT_EVERY_S = 0.5
@@ -49,10 +51,11 @@ class Incarnation:
         queue: Queue,
         engine: Supervisor,
         tally: Tally,
-        host: str,
+        hints: Hints,
+        spans: Spans | None = None,
     ) -> None:
         self.worker_id = claims.worker_id
-        self.book = Book()
+        self.book = Book(spans)
         self.state: State = "loading"
         self.listens = False
         self._claims = claims
@@ -61,7 +64,7 @@ class Incarnation:
         self._queue = queue
         self._engine = engine
         self._tally = tally
-        self._host = host
+        self._hints = hints
         self._counter = itertools.count(1)
         self._hearing = Hearing(self.book, self.worker_id, silence=self._silence)
         self._flusher = Flusher(claims, self.book, silence=self._silence, hold=engine.hold, on_end=self._job_ended)
@@ -115,7 +118,7 @@ class Incarnation:
         """Tell what it still said, then give all its jobs back at once: another worker goes on."""
         if self.state == "ready":
             self.state = after(self.state, "engine_died")
-        runs = [run for run in self.book if run.ending is None]
+        runs = [run for run in self.book if run.is_in_engine]
         self._tally.engine_died([run.id for run in runs])
         while runs:
             try:
@@ -195,9 +198,7 @@ class Incarnation:
         ready = self._engine.ready
         if self.state != "ready" or ready is None or self._is_resting():
             return "no"
-        stats = self._hearing.stats
-        rate = stats.prefill_tokens_per_second if stats else 0.0
-        return willingness(self.book.load(slots=ready.slots, prefill_tokens_per_second=rate))
+        return willingness(self._hearing.load(slots=ready.slots))
 
     def _is_resting(self) -> bool:
         return self._tally.rests_until_ms() is not None
@@ -229,7 +230,7 @@ class Incarnation:
         run.generated = len(run.past.tokens)
         run.prompt_tokens = run.prefill_left = translate.prompt_tokens_estimate(job)
         line = translate.generate_line(job, run)
-        _log.info("job_claimed", job=run.id, attempt=run.claimed.attempt, resumed_tokens=run.generated)
+        _log.info("job_claimed", **run.names, resumed_tokens=run.generated)
         if not self._engine.send(line):
             await self._claims.release(run.id, run.claimed.attempt)
             self.book.close(run)
@@ -244,8 +245,8 @@ class Incarnation:
             self._engine.send(wire.Cancel(id=run.pipe_id))
 
     def _job_ended(self, run: Run) -> None:
-        self._tally.job_ended(run.generated)
-        _log.info("job_ended", job=run.id, attempt=run.claimed.attempt, ending=run.ending, tokens=run.generated)
+        self._tally.job_ended(run.generated, run.age_s)
+        _log.info("job_ended", **run.names, ending=run.ending, tokens=run.generated)
 
     # --- the beginning and the end ------------------------------------------------------------------------------
 
@@ -272,8 +273,8 @@ class Incarnation:
         try:
             await self._flusher.flush()
             for run in self.book:
-                await self._claims.release(run.id, run.claimed.attempt, not_on=self._host)
-                _log.info("job_handed_over", job=run.id, attempt=run.claimed.attempt, tokens=run.generated)
+                await self._claims.release(run.id, run.claimed.attempt, not_on=self._claims.host)
+                _log.info("job_handed_over", **run.names, tokens=run.generated)
         except Fault:
             _log.warning("hand_over_failed", jobs=len(self.book))  # their lease ends, and a reaper gives them back
         self.abandon()
@@ -287,11 +288,12 @@ class Incarnation:
     def _fields(self) -> dict[str, str | int | float]:
         told = Told(
             model=self._claims.model,
-            host=self._host,
+            host=self._claims.host,
             state="sick" if self._is_resting() else self.state,
             busy=len(self.book),
             listens=self.listens,
             ready=self._engine.ready,
             stats=self._hearing.stats,
+            hints=self._hints.told,
         )
         return fields(told, self._tally)

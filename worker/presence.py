@@ -1,6 +1,7 @@
 """What a worker tells of itself with each beat."""
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -12,6 +13,7 @@ from .fitness import EngineDeath, rests_until
 State = str  # loading, ready, draining: see worker.lifecycle
 
 _RATE_WINDOW_S = 30.0
+_MEAN_OF_JOBS = 32
 _REMEMBERED_DEATHS = 32
 
 
@@ -24,10 +26,12 @@ class Tally:
         self.engine_deaths = 0
         self._deaths: list[EngineDeath] = []
         self._ends: list[float] = []
+        self._lasted_s: deque[float] = deque(maxlen=_MEAN_OF_JOBS)
 
-    def job_ended(self, tokens: int, *, now_s: float | None = None) -> None:
-        """Count a job that ended here."""
+    def job_ended(self, tokens: int, lasted_s: float, *, now_s: float | None = None) -> None:
+        """Count a job that ended here, so long after its claim."""
         now = time.monotonic() if now_s is None else now_s
+        self._lasted_s.append(lasted_s)
         self.jobs_done += 1
         self.tokens_done += tokens
         self._ends = [end for end in self._ends if now - end < _RATE_WINDOW_S] + [now]
@@ -47,6 +51,11 @@ class Tally:
         recent = [end for end in self._ends if now - end < _RATE_WINDOW_S]
         return len(recent) / max(1.0, now - recent[0]) if recent else 0.0
 
+    @property
+    def job_seconds(self) -> float:
+        """How long the last jobs had a seat, on the mean; 0 before the first."""
+        return sum(self._lasted_s) / len(self._lasted_s) if self._lasted_s else 0.0
+
 
 class Told(msgspec.Struct, frozen=True):
     """The inputs of a beat."""
@@ -58,6 +67,7 @@ class Told(msgspec.Struct, frozen=True):
     listens: bool  # to its control channel, so that its silence there says something
     ready: wire.Ready | None
     stats: wire.Stats | None
+    hints: str = ""  # what the machine says of heat and power
 
 
 def fields(told: Told, tally: Tally) -> dict[str, str | int | float]:
@@ -71,16 +81,20 @@ def fields(told: Told, tally: Tally) -> dict[str, str | int | float]:
         "listens": int(told.listens),
         "slots": ready.slots if ready else 0,
         "device": ready.device if ready else "",
-        "note": ready.note if ready else "",
+        "note": "; ".join(part for part in (ready.note if ready else "", told.hints) if part),
         "engine": ready.model if ready else "",
         "version": version("mlx-pool"),
         "tokens_per_second": round(stats.tokens_per_second, 1) if stats else 0.0,
         "memory_bytes": stats.memory_bytes if stats else 0,
+        "memory_limit_bytes": stats.memory_limit_bytes if stats else 0,
+        "pressure": stats.pressure if stats else "",
         "kv_bytes": stats.kv_bytes if stats else 0,
         "cache_bytes": stats.cache_bytes if stats else 0,
         "cache_hits": stats.cache_hits if stats else 0,
         "cache_saved_tokens": stats.cache_saved_tokens if stats else 0,
+        "handed_back": stats.handed_back if stats else 0,
         "jobs_per_second": round(tally.jobs_per_second(), 3),
+        "job_seconds": round(tally.job_seconds, 3),
         "jobs_done": tally.jobs_done,
         "tokens_done": tally.tokens_done,
         "engine_deaths": tally.engine_deaths,

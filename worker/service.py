@@ -6,6 +6,7 @@ finds its lease taken, drops what it ran, and goes on under a new name with the 
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Sequence
 
@@ -19,11 +20,14 @@ from shared.errors import Fault, Refused
 from shared.identity import incarnation
 from shared.keys import Keys
 from shared.queue import Queue
+from shared.tracing import Tracing
 
 from . import watchdog
 from .engine import wire
+from .hints import Hints
 from .incarnation import Incarnation
 from .presence import Tally
+from .spans import Spans
 from .supervisor import Death, Supervisor
 
 ENGINE_STOP_S = 3.0
@@ -44,11 +48,21 @@ class Connections(msgspec.Struct, frozen=True):
 class Service:
     """Serves one queue with one engine until drained."""
 
-    def __init__(self, model: str, command: Sequence[str], connections: Connections, *, host: str) -> None:
+    def __init__(
+        self,
+        model: str,
+        command: Sequence[str],
+        connections: Connections,
+        *,
+        host: str,
+        tracing: Tracing | None = None,
+    ) -> None:
         self.model = model
+        self._tracing = tracing
         self._connections = connections
         self._host = host
         self._tally = Tally()
+        self._hints = Hints(sys.platform)
         self._engine = Supervisor(
             command, on_replies=self._hear, on_death=self._engine_died, on_ready=self._engine_ready
         )
@@ -69,10 +83,11 @@ class Service:
         try:
             async with asyncio.TaskGroup() as group:
                 engine = group.create_task(self._engine.run())
-                watch = group.create_task(self._watch())
+                watching = [group.create_task(work) for work in (self._watch(), self._hints.watch())]
                 serving = group.create_task(self._serve())
                 await asyncio.wait([engine, serving], return_when=asyncio.FIRST_COMPLETED)
-                watch.cancel()
+                for watch in watching:
+                    watch.cancel()
                 serving.cancel()
                 await asyncio.wait([serving])
                 await self._engine.stop(ENGINE_STOP_S)
@@ -113,7 +128,8 @@ class Service:
             queue=Queue(links.calls, self.model),
             engine=self._engine,
             tally=self._tally,
-            host=self._host,
+            hints=self._hints,
+            spans=Spans(self._tracing, model=self.model, worker_id=worker_id) if self._tracing else None,
         )
         if self._engine.is_ready:
             self._incarnation.engine_ready()
@@ -167,7 +183,7 @@ class Service:
             await asyncio.sleep(WATCH_EVERY_S)
             if self._engine.pid is None or self._incarnation is None:
                 continue
-            runs = [run for run in self._incarnation.book if run.ending is None and not self._engine.is_held]
+            runs = [run for run in self._incarnation.book if run.is_in_engine and not self._engine.is_held]
             unread = sum(run.prefill_left for run in runs)
             self._progress = self._progress.holding(jobs=len(runs), prompt_tokens=unread, now_ms=_now_ms())
             verdict = watchdog.verdict(self._progress, _now_ms())

@@ -22,10 +22,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=0)] | None,
         Option("MiB that finished jobs' state may fill for the next turn; 0: none; default: a quarter of what is free"),
     ] = None
+    memory_limit_gb: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Option("GiB that the engine may have: set it where others need memory too; default: all of the device's"),
+    ] = None
+    wired_limit_gb: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Option("GiB that macOS never pages out, for a model nearly as large as RAM; may panic the kernel under load"),
+    ] = None
     queue: Annotated[str, Option("the queue's name, when it is not the model's")] = ""
     drain_s: Annotated[
         float, Meta(ge=0, le=3_600), Option("how long running jobs may finish before they are handed over")
     ] = 30.0
     name: Annotated[str, Option("this machine's name in the pool; default: its host name")] = ""
+    otlp_endpoint: Annotated[
+        str, Option("a collector's URL, to send traces to by OTLP over HTTP", env="OTEL_EXPORTER_OTLP_ENDPOINT")
+    ] = ""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Option("how much is logged")] = "info"
     engine_args: Annotated[str, Option("more flags for the engine")] = ""

@@ -84,6 +84,7 @@ def token_event(reply: wire.Token) -> event.Token:
         tool_calls=reply.tool_calls,
         warning=reply.warning,
         tokens=reply.tokens,
+        logprobs=reply.logprobs,
     )
 
 
@@ -91,7 +92,7 @@ def done_event(reply: wire.Done, run: Run) -> event.Done:
     """The end as asked."""
     queued_ms = run.claimed.now_ms - run.claimed.enqueued_at_ms
     timings = msgspec.structs.replace(reply.timings, queued_ms=max(0, queued_ms))
-    return event.Done(reason=reply.reason, usage=reply.usage, timings=timings)
+    return event.Done(reason=reply.reason, usage=reply.usage, timings=timings, stop=reply.stop)
 
 
 def error_event(error: wire.Error | PoolError) -> event.Error:

@@ -9,13 +9,13 @@ from typing import Literal, assert_never
 
 import msgspec
 
-from bench.load.orders import Accept, Order, Result, ViaChannel, ViaHttp
+from bench.load.orders import Accept, Order, Result, ViaChannel, ViaCompletions, ViaHttp
 from bench.rig.load_generator import LoadGenerator
 from bench.rig.pool import Pool, Worker, free_port, is_open
 from bench.rig.process import Process, python
 from bench.table import table
 
-Via = Literal["pool, NDJSON", "pool, SSE", "no gateway", "Starlette alone"]
+Via = Literal["pool, NDJSON", "pool, SSE", "pool, OpenAI", "no gateway", "Starlette alone"]
 MODEL = "scripted"
 SLOTS = 32
 CONTEXT_TOKENS = 1_000_000
@@ -83,6 +83,7 @@ _CPU_HEAD = ("CPU ms per 1,000 tokens", "streams", "step ms", *_PROCESSES)
 _SERVERS: dict[Via, str] = {
     "pool, NDJSON": "gateway",
     "pool, SSE": "gateway",
+    "pool, OpenAI": "gateway",
     "no gateway": "generator",
     "Starlette alone": "Starlette",
 }
@@ -113,12 +114,21 @@ def _order(site: Site, case: Case, tokens: int) -> Order:
     match case.via:
         case "pool, NDJSON" | "pool, SSE":
             return ViaHttp(bodies=bodies, watch=watch, port=site.pool.port, accept=accept)
+        case "pool, OpenAI":
+            asked = [_completion(number, tokens) for number in range(case.streams)]
+            return ViaCompletions(bodies=asked, watch=watch, port=site.pool.port)
         case "no gateway":
             return ViaChannel(bodies=bodies, watch=watch, redis=site.pool.url, model=MODEL)
         case "Starlette alone":
             return ViaHttp(bodies=bodies, watch={"Starlette": site.alone_pid}, port=site.alone_port, accept=accept)
         case _:
             assert_never(case.via)
+
+
+def _completion(number: int, tokens: int) -> str:
+    messages = [{"role": "user", "content": f"stream {number}"}]
+    options = {"include_usage": True}
+    return json.dumps({"messages": messages, "max_tokens": tokens, "stream": True, "stream_options": options})
 
 
 def _median(results: Sequence[Result]) -> Result:

@@ -2,32 +2,27 @@
 
 import contextlib
 import itertools
-import subprocess
-import threading
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from queue import SimpleQueue
-from typing import IO, Literal, get_args
+from typing import Literal, get_args
 
 from msgspec.structs import replace
 
-from bench.rig.process import ROOT, Died, environment, python
-from worker.engine.wire import AnyReply, Done, Error, Generate, Ready, Started, Token, decode_reply, encode_line
+from bench.rig import engine as process
+from bench.rig.process import Died
+from worker.engine.wire import AnyReply, Done, Error, Generate, Ready, Started, Token
 
 from .answer import Answer, Piece
 
 Blas = Literal["reference", "openblas"]
 BLAS: tuple[Blas, ...] = get_args(Blas)
-# It says how it is once a second, so that silence is a hang; loading and warming up may take a while.
-_PATIENCE_S = 120.0
 
 
 class Engine:
     """A running engine, asked by one thread."""
 
-    def __init__(self, requests: IO[bytes], lines: "SimpleQueue[bytes]") -> None:
-        self._requests = requests
-        self._lines = lines
+    def __init__(self, running: process.Engine) -> None:
+        self._process = running
         self._numbers = itertools.count(1)
         self.note = self._hear_ready().note
 
@@ -48,8 +43,7 @@ class Engine:
 
     def _begin(self, ask: Generate) -> str:
         name = f"truth/{next(self._numbers)}"
-        self._requests.write(encode_line(replace(ask, id=name)))
-        self._requests.flush()
+        self._process.say(replace(ask, id=name))
         return name
 
     def _hear_one_end(self, stories: dict[str, "_Story"]) -> str:
@@ -68,10 +62,7 @@ class Engine:
         return reply
 
     def _hear(self) -> AnyReply:
-        line = self._lines.get(timeout=_PATIENCE_S)
-        if not line:
-            raise Died("the engine ended")
-        reply = decode_reply(line)
+        reply = self._process.hear().reply
         if isinstance(reply, Error):
             raise Died(f"the engine refused: {reply.message}")
         return reply
@@ -112,22 +103,5 @@ def environment_of(blas: Blas) -> dict[str, str]:
 @contextlib.contextmanager
 def engine(folder: Path, blas: Blas, *, slots: int) -> Generator[Engine]:
     """Run an engine in the block; `note` says on which BLAS it really is."""
-    command = python("worker.engine", "--model", str(folder), "--slots", str(slots))
-    pipe, env = subprocess.PIPE, environment(environment_of(blas))
-    lines: SimpleQueue[bytes] = SimpleQueue()
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=ROOT, env=env) as child:
-        assert child.stdin
-        assert child.stdout
-        pump = threading.Thread(target=_pump, args=(child.stdout, lines), daemon=True)
-        pump.start()
-        try:
-            yield Engine(child.stdin, lines)
-        finally:
-            child.kill()
-            pump.join()  # before its pipe is closed under it; the child's end is the pipe's
-
-
-def _pump(source: IO[bytes], lines: "SimpleQueue[bytes]") -> None:
-    for line in source:
-        lines.put(line)
-    lines.put(b"")
+    with process.engine(folder, "--slots", str(slots), env=environment_of(blas)) as running:
+        yield Engine(running)

@@ -47,8 +47,10 @@ end
 -- As the workers told with their last beats: good enough to choose by, never to lose a job by.
 local function another_is_free()
   for _, wid in ipairs(live_workers(now)) do
-    local told = wid ~= me and redis.call('HMGET', T .. ':worker:' .. wid, 'state', 'slots', 'busy')
-    if told and told[1] == 'ready' and (tonumber(told[2]) or 0) > (tonumber(told[3]) or 0) then return true end
+    local told = wid ~= me and redis.call('HMGET', T .. ':worker:' .. wid, 'state', 'slots', 'busy', 'pressure')
+    -- Short of memory it yields as well: two that wait for each other would leave a job to nobody.
+    local has_memory = told and (told[4] or '') == ''
+    if has_memory and told[1] == 'ready' and (tonumber(told[2]) or 0) > (tonumber(told[3]) or 0) then return true end
   end
   return false
 end

@@ -17,6 +17,7 @@ from . import history as h
 from .history import History
 from .http_stream import Answer, Broken, Sent, ask
 from .load import Order
+from .log_event import calls_in
 
 SILENT_S = 13.0  # a gateway gives a sign of life each 10 s
 PATIENCE_S = 90.0
@@ -143,6 +144,7 @@ class _Visit:
                 seq=event.get("seq", 0),
                 status=event["status"],
                 content=event.get("content", ""),
+                calls=calls_in(event.get("tool_calls", ())),
                 attempt=event.get("attempt", 0),
                 code=str(event.get("error", {}).get("code", "")),
                 completion_tokens=usage.get("completion_tokens"),

@@ -95,7 +95,8 @@ class Evidence:
 def _told(log: Sequence[h.Logged]) -> Answer:
     prompt_tokens = next((event.prompt_tokens for event in log if event.prompt_tokens is not None), 0)
     ids = [token for event in log for token in event.tokens]
-    return Answer("".join(event.content for event in log), ids, prompt_tokens)
+    text, calls = "".join(event.content for event in log), "".join(event.calls for event in log)
+    return Answer(text, ids, prompt_tokens, calls=calls)
 
 
 def _of(records: Sequence[h.AnyRecord], kind: type[h.RecordT]) -> list[h.RecordT]:

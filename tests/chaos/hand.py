@@ -11,7 +11,7 @@ from .rules import Rules
 
 Records = list[h.AnyRecord]
 Fault = Callable[[Records], Records]
-BODY: dict[str, Any] = {"prompt": "a tale", "max_tokens": 9}
+BODY: dict[str, Any] = {"prompt": "a tale", "max_tokens": 9, "logprobs": 1}
 PIECES = 3
 
 
@@ -138,7 +138,9 @@ def _log(job: str, answer: Answer, attempts: int) -> list[h.Logged]:
         if piece == 0 or piece < attempts:
             attempt = piece + 1
             say("started", worker=f"mac-{attempt}")
-        say("token", content=answer.text if piece == 0 else "", tokens=answer.ids[piece * size : (piece + 1) * size])
+        part = slice(piece * size, (piece + 1) * size)
+        logprobs = (answer.logprobs or [])[part]
+        say("token", content=answer.text if piece == 0 else "", tokens=answer.ids[part], logprobs=logprobs)
     say("done", prompt_tokens=answer.prompt_tokens, completion_tokens=len(answer.ids))
     return events
 

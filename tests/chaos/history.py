@@ -61,6 +61,7 @@ class Received(Record, frozen=True, kw_only=True, tag="received"):
     seq: int
     status: str
     content: str = ""
+    calls: str = ""
     attempt: int = 0
     code: str = ""
     completion_tokens: int | None = None
@@ -120,7 +121,9 @@ class Logged(Record, frozen=True, kw_only=True, tag="logged"):
     attempt: int
     status: str
     content: str = ""
+    calls: str = ""
     tokens: list[int] = []
+    logprobs: list[float] = []
     worker: str = ""
     code: str = ""
     prompt_tokens: int | None = None

@@ -24,6 +24,25 @@ _PENALTIES = {
 }
 
 
+_PEOPLE = {
+    "type": "array",
+    "minItems": 3,
+    "items": {
+        "type": "object",
+        "properties": {"name": {"type": "string", "maxLength": 12}, "age": {"type": "integer", "maximum": 150}},
+        "required": ["name", "age"],
+        "additionalProperties": False,
+    },
+}
+_FORECAST = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "maxLength": 12}, "day": {"enum": ["오늘", "내일"]}},
+    "required": ["city", "day"],
+    "additionalProperties": False,
+}
+_TOOLS = [{"type": "function", "function": {"name": name, "parameters": _FORECAST}} for name in ("rain", "sun")]
+
+
 def _seed(chance: random.Random) -> int:
     return chance.randrange(2**32)
 
@@ -36,6 +55,14 @@ def _turns(prompt: str) -> list[dict[str, str]]:
     return [{"role": "system", "content": "말을 아껴라"}, {"role": "user", "content": prompt}]
 
 
+def _form() -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "people", "schema": _PEOPLE}}
+
+
+def _calling() -> dict[str, Any]:
+    return {"tools": _TOOLS, "tool_choice": "required", "template_kwargs": {"enable_thinking": False}}
+
+
 KINDS: Mapping[str, Callable[[str, random.Random], dict[str, Any]]] = {
     "greedy": lambda prompt, _: {"prompt": prompt, "temperature": 0},
     "seeded": lambda prompt, chance: {"prompt": prompt, "seed": _seed(chance)},
@@ -44,5 +71,10 @@ KINDS: Mapping[str, Callable[[str, random.Random], dict[str, Any]]] = {
     "unseeded": lambda prompt, _: {"prompt": prompt},  # the seed comes from the job's id
     "conversation": lambda prompt, _: {"messages": _turns(prompt)},
     "text": lambda prompt, _: {"prompt": prompt, "kind": "text"},
+    "logprobs": lambda prompt, chance: {"prompt": prompt, "logprobs": chance.randint(0, 3)},
+    "schema": lambda prompt, chance: {"prompt": prompt, "seed": _seed(chance), "response_format": _form()},
+    "calls": lambda prompt, chance: {"prompt": prompt, "seed": _seed(chance)} | _calling(),
 }
-SEEDED = ("greedy", "seeded", "stops", "penalties")  # the answer does not depend on the job's id
+GRAMMATICAL = ("schema", "calls")  # of a real engine only
+SCRIPTED = tuple(kind for kind in KINDS if kind not in GRAMMATICAL)
+MODELLED = ("greedy", "seeded", "stops", "penalties", *GRAMMATICAL)  # the answers don't depend on the jobs' ids

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from .history import Manners
-from .kinds import KINDS, THEMES
+from .kinds import KINDS, SCRIPTED, THEMES
 
 HTTP_CLIENT, SERVICE = "client", "service"  # what their names begin with
 _THEMES = (
@@ -27,7 +27,7 @@ class Load(msgspec.Struct, frozen=True):
     submitters: int = 1  # straight to the broker
     requests: int | None = None  # of each; None: until the time is up
     tokens: tuple[int, int] = (10, 120)
-    kinds: tuple[str, ...] = tuple(KINDS)
+    kinds: tuple[str, ...] = SCRIPTED
     pause_s: float = 0.05  # at most, between two requests
     leavers: float = 0.0
     cancellers: float = 0.0

@@ -12,6 +12,7 @@ from shared.connection import connect
 from shared.errors import Fault
 from shared.keys import Keys
 from shared.queue import Queue
+from tests.engine.hermes import TEMPLATE
 
 from .broker import HOST, Broker
 from .namespace import Namespace
@@ -79,6 +80,7 @@ class Pool:
                 *python("worker.catalog", "synthetic", self.shape.model, folder), stdout=asyncio.subprocess.DEVNULL
             )
             assert await writing.wait() == 0, f"{self.shape.model} can't be written"
+            (Path(folder) / "chat_template.jinja").write_text(TEMPLATE)
 
     @property
     def broker_ports(self) -> frozenset[int]:

@@ -2,7 +2,7 @@
 
 import signal
 
-from .kinds import SEEDED
+from .kinds import MODELLED
 from .load import Load
 from .nemeses.broker import CutClients, FillBroker, FreezeBroker, KillBroker
 from .nemeses.network import Partition, Reset, Storm
@@ -294,9 +294,9 @@ _TABLE = (
         name="truth",
         story="a model's arithmetic, 80 requests of each kind, under kills: the rehearsal's answers, bit for bit",
         shape=Shape(workers=2, slots=8, model="tiny"),
-        load=Load(clients=8, submitters=0, requests=40, tokens=(20, 100), kinds=SEEDED, is_rehearsed=True),
+        load=Load(clients=8, submitters=0, requests=60, tokens=(20, 100), kinds=MODELLED, is_rehearsed=True),
         nemeses=(Kill(kind="workers", every_s=(3.0, 6.0)),),
-        rules=Rules(oracle="rehearsal", gap_s=None, stall_s=60.0, min_done=640),
+        rules=Rules(oracle="rehearsal", gap_s=None, stall_s=60.0, min_done=960),
         is_figure=True,
     ),
 )

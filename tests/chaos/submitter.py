@@ -82,6 +82,7 @@ class Submitter:
                 seq=event.seq,
                 status=event.status,
                 content=event.content,
+                calls=event.calls,
                 code=event.code,
                 completion_tokens=event.usage.completion_tokens if event.usage else None,
             )

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from shared.event import ToolCall
 from shared.job import TemplateKwargs
 from shared.tools import Function, Tool
+from tests.engine.hermes import TEMPLATE
 from worker.engine.generation import Generation
 from worker.engine.text.prompt import prompt_of
 from worker.engine.text.speech import speech_for
@@ -25,17 +26,6 @@ from worker.engine.text.stream import TextStream
 from worker.engine.text.tokenizer import Tokenizer
 from worker.engine.wire import Done, Generate, Resume, Token
 
-# As Hermes and Qwen write conversations; the answer begins with thoughts where they are switched on.
-TEMPLATE = """{%- if tools %}<|im_start|>system
-{% for tool in tools %}{{ tool | tojson }}
-{% endfor %}<|im_end|>
-{% endif %}{%- for message in messages %}<|im_start|>{{ message.role }}
-{{ message.content }}{% for call in message.tool_calls or [] %}{% set tool_call = call.function %}<tool_call>
-{"name": "{{ tool_call.name }}", "arguments": {{ tool_call.arguments | tojson }}}
-</tool_call>{% endfor %}<|im_end|>
-{% endfor %}{%- if add_generation_prompt %}<|im_start|>assistant
-{% if enable_thinking %}<think>
-{% endif %}{% endif %}"""
 WEATHER = Tool(
     "function",
     Function(

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 
 import pytest
+from msgspec.structs import replace
 
+from shared.event import TokenLogprob
 from shared.grammar import JsonObject, Regex
 from shared.job import Message
 from shared.tools import Function, Tool
@@ -11,7 +13,18 @@ from worker.engine.scripted.batch import Batch
 from worker.engine.scripted.oracle import expected
 from worker.engine.scripted.settings import Settings
 from worker.engine.scripted.vocabulary import EOS, PIECES, Vocabulary, piece_of
-from worker.engine.wire import AnyReply, Done, Error, Generate, Prefill, Resume, Started, Token, decode_reply
+from worker.engine.wire import (
+    AnyReply,
+    Done,
+    Error,
+    Generate,
+    HandedBack,
+    Prefill,
+    Resume,
+    Started,
+    Token,
+    decode_reply,
+)
 
 STEP_NS = 1_000_000
 
@@ -39,6 +52,10 @@ def text_of(replies: Iterable[AnyReply]) -> str:
     return "".join(reply.content for reply in replies if isinstance(reply, Token))
 
 
+def logprobs_of(replies: Iterable[AnyReply]) -> list[TokenLogprob]:
+    return [entry for reply in replies if isinstance(reply, Token) for entry in reply.logprobs]
+
+
 def ids_of(replies: Iterable[AnyReply]) -> list[int]:
     return [token for reply in replies if isinstance(reply, Token) for token in reply.tokens]
 
@@ -50,7 +67,7 @@ def test_an_answer_is_the_one_foretold() -> None:
     said = answered(asks, slots=16, eos_every=50)
 
     for ask in asks:
-        text, ids, reason = expected(ask, ask.seed or 0, eos_every=50)
+        text, ids, reason, _ = expected(ask, ask.seed or 0, eos_every=50)
         last = said[ask.id][-1]
         assert (text_of(said[ask.id]), ids_of(said[ask.id])) == (text, ids)
         assert isinstance(last, Done)
@@ -70,6 +87,22 @@ def test_resumed_at_any_id_equals_uninterrupted(stop: str | list[str] | None) ->
         assert [reply for reply in said if isinstance(reply, Token)] == first[k:]
         assert isinstance(last := said[-1], Done)
         assert last.usage.completion_tokens == len(ids)
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_logprobs_are_the_ones_foretold(count: int) -> None:
+    """One an id but for the end, also behind a resume; their bytes are the text's, and nobody else has any."""
+    ask = Generate(id="0", prompt="이어서", seed=7, max_tokens=200, logprobs=count)
+    text, ids, _, logprobs = expected(ask, 7, eos_every=50)
+    resumed = replace(ask, id="1", resume=Resume(ids[:9]))
+
+    said = answered([ask, resumed, replace(ask, id="2", logprobs=None)], eos_every=50)
+
+    assert logprobs_of(said["0"]) == logprobs
+    assert logprobs_of(said["1"]) == logprobs[9:]
+    assert logprobs_of(said["2"]) == []
+    assert (len(logprobs), {len(entry.top_logprobs) for entry in logprobs}) == (len(ids) - 1, {count})
+    assert b"".join(bytes(entry.bytes) for entry in logprobs).decode() == text
 
 
 @pytest.mark.parametrize("spoil", ["missing", "doubled", "changed"])
@@ -109,7 +142,7 @@ def test_a_stop_string_is_never_shown() -> None:
 
     assert text_of(said) == text[: text.index(stop)] == expected(ask, 1).text
     assert isinstance(last := said[-1], Done)
-    assert last.reason == "stop"
+    assert (last.reason, last.stop) == ("stop", stop)
 
 
 def test_the_end_of_a_turn_is_an_id() -> None:
@@ -165,6 +198,26 @@ def test_a_cancelled_row_falls_silent_and_frees_its_slot() -> None:
         batch.cancel(name)
 
     assert {reply.id for reply in told(batch) if isinstance(reply, Started | Token | Done)} == {"next"}
+
+
+def test_a_generation_is_handed_back_where_its_prompt_says_so() -> None:
+    """Before its n-th id, or the n-th of each attempt; it is gone then, and says whether it was the only one."""
+    whole = expected(Generate(prompt="[[full@+4]]", max_tokens=20))
+    batch = Batch(Settings())
+    batch.take(Generate(id="a", prompt="[[full@+4]]", max_tokens=20), is_by_hand=False, now_ns=0)
+    batch.take(Generate(id="b", prompt="[[full@6]]", max_tokens=20), is_by_hand=False, now_ns=0)
+
+    said = [reply for _ in range(9) for reply in told(batch)]
+
+    gone = [reply for reply in said if isinstance(reply, HandedBack)]
+    assert gone == [HandedBack(id="a"), HandedBack(id="b", alone=True)]
+    assert ids_of(reply for reply in said if getattr(reply, "id", "") == "a") == whole.ids[:3]
+    assert (batch.is_idle, batch.stats().handed_back) == (True, 2)
+
+    batch.take(
+        Generate(id="c", prompt="[[full@+4]]", max_tokens=20, resume=Resume(whole.ids[:3])), is_by_hand=False, now_ns=0
+    )
+    assert ids_of(reply for _ in range(9) for reply in told(batch)) == whole.ids[3:6]
 
 
 def test_a_long_prefill_is_reported_chunk_by_chunk() -> None:

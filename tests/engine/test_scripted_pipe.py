@@ -108,7 +108,7 @@ def test_the_pipe_carries_what_the_oracle_foretells(start: Start) -> None:
 
     for ask in asks:
         mine = [reply for reply in said if isinstance(reply, Token) and reply.id == ask.id]
-        text, ids, _ = expected(ask, ask.seed or 0)
+        text, ids, _, _ = expected(ask, ask.seed or 0)
         assert "".join(reply.content for reply in mine) == text
         assert [token for reply in mine for token in reply.tokens] == ids
 

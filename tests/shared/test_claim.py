@@ -294,3 +294,15 @@ async def test_a_busy_reader_leaves_a_job_to_a_worker_with_a_free_slot(lab: Labs
 
         assert not isinstance(left, list)
         assert isinstance(taken, list)
+
+
+async def test_a_worker_short_of_memory_is_not_waited_for(lab: Labs) -> None:
+    """It may have free slots and yield as well: two that wait for each other would leave the job to nobody."""
+    async with lab() as here:
+        one, other = await here.worker("a"), await here.worker("b")
+        await other.beat({"state": "ready", "slots": 4, "busy": 0, "pressure": "soft"})
+        await here.submit("one")
+
+        taken = await one.claim(1, held=0, yields=True)
+
+        assert isinstance(taken, list)

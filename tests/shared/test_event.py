@@ -11,7 +11,9 @@ from shared.event import (
     Started,
     Timings,
     Token,
+    TokenLogprob,
     ToolCall,
+    TopLogprob,
     Usage,
     decode_event,
     encode_event,
@@ -33,6 +35,13 @@ EVENTS: list[tuple[AnyEvent, bytes]] = [
         (
             r'{"status":"token","seq":2,"tool_calls":[{"index":0,"id":"a1","name":"f",'
             r'"arguments":"{\"city\":\"서울\"}"}],"warning":"w","tokens":[5]}'
+        ).encode(),
+    ),
+    (
+        Token(seq=2, tokens=[5], logprobs=[TokenLogprob("�", -0.5, [236], [TopLogprob(" a", -0.25, [32, 97])])]),
+        (
+            '{"status":"token","seq":2,"tokens":[5],"logprobs":[{"token":"�","logprob":-0.5,"bytes":[236],'
+            '"top_logprobs":[{"token":" a","logprob":-0.25,"bytes":[32,97]}]}]}'
         ).encode(),
     ),
     (

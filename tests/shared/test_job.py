@@ -68,6 +68,8 @@ BROKEN: list[tuple[Any, str, str]] = [
     (SAY | {"stop": ["a", ""]}, "invalid_value", "stop[1]"),
     (SAY | {"stop": 1}, "invalid_value", "stop"),
     (SAY | {"min_tokens": 600}, "invalid_value", "min_tokens"),
+    (SAY | {"logprobs": 21}, "invalid_value", "logprobs"),
+    (SAY | {"logprobs": True}, "invalid_value", "logprobs"),
     (SAY | {"template_kwargs": {"chat_template": "x"}}, "unknown_field", "template_kwargs.chat_template"),
     (SAY | {"model": ""}, "invalid_value", "model"),
     (SAY | {"id": "a b"}, "invalid_value", "id"),
@@ -160,6 +162,16 @@ def test_a_job_is_encoded_without_its_defaults() -> None:
 
     assert encode_job(job) == '{"messages":[{"role":"user","content":"안녕"}],"class":"lo"}'.encode()
     assert parse_job(encode_job(job)) == job
+
+
+def test_what_a_field_bounds_is_taken_up_to_there() -> None:
+    """300 biases, 16 stop strings, 20 alternatives; and no logprobs is not the same as none beside the drawn id's."""
+    most = {"logit_bias": {str(n): -100 for n in range(300)}, "stop": ["x" * 256] * 16, "logprobs": 20}
+
+    job = parse_job(msgspec.json.encode(SAY | most))
+
+    assert (len(job.logit_bias or ()), len(job.stops), job.logprobs) == (300, 16, 20)
+    assert [parse_job(msgspec.json.encode(SAY | {"logprobs": n})).logprobs for n in (0, None)] == [0, None]
 
 
 def test_a_turn_that_made_calls_needs_no_text() -> None:

@@ -1,5 +1,7 @@
 """What can be seen: of a queue, its workers, a job, the limits, the pool."""
 
+from typing import Any
+
 import pytest
 
 from shared.claims import Row
@@ -74,8 +76,9 @@ async def test_the_oldest_wait_is_told(lab: Labs) -> None:
 
 
 async def test_many_jobs_are_peeked_at_in_one_call(lab: Labs) -> None:
-    """State, last seq, attempt and tenant for each, None for what is unknown."""
+    """State, last seq, attempt, tenant and birth for each, None for what is unknown."""
     async with lab() as here:
+        born = await here.now_ms()
         worker = await here.worker()
         await here.submit("waits", tenant="t")
         await here.claim_one(worker)
@@ -83,9 +86,14 @@ async def test_many_jobs_are_peeked_at_in_one_call(lab: Labs) -> None:
         await here.claim_one(worker)
         await worker.finish(Row("ends", 1, 1, [done(1)]), "done")
 
-        peeks = await here.queue.peek(["waits", "unknown", "ends"])
+        waits, unknown, ends = await here.queue.peek(["waits", "unknown", "ends"])
 
-        assert peeks == [Peek("running", 0, 1, "t"), None, Peek("ended", 1, 1, "")]
+        assert waits
+        assert ends
+        assert born <= waits.enqueued_at_ms <= ends.enqueued_at_ms
+        assert waits == Peek("running", 0, 1, "t", waits.enqueued_at_ms)
+        assert unknown is None
+        assert ends == Peek("ended", 1, 1, "", ends.enqueued_at_ms)
 
 
 def _survey(*workers: WorkerView, waiting: int = 0) -> Survey:
@@ -94,15 +102,25 @@ def _survey(*workers: WorkerView, waiting: int = 0) -> Survey:
 
 @pytest.mark.parametrize(
     ("waiting", "slots", "rate", "expected_ms"),
-    [(0, 4, 0.0, 0), (3, 4, 0.0, 0), (4, 4, 0.0, None), (10, 4, 2.0, 5_000), (0, 0, 1.0, 0)],
+    [(0, 4, 0.0, 0), (3, 4, 0.0, 0), (4, 4, 0.0, None), (9, 0, 2.0, 5_000), (0, 0, 0.5, 2_000)],
 )
 def test_the_expected_wait_is_what_the_workers_ends_a_second_say(
     waiting: int, slots: int, rate: float, expected_ms: int | None
 ) -> None:
-    """Nothing with a free slot, unknown without figures, else the queue's length over the rate."""
+    """Nothing with a free slot, unknown without figures, else as long as those before it take to get theirs."""
     worker = WorkerView("w", state="ready", slots=slots, jobs_per_second=rate, lease_ends_in_ms=1_000)
 
     assert _survey(worker, waiting=waiting).expected_wait_ms == expected_ms
+
+
+def test_a_wait_is_measured_by_how_long_a_job_has_its_seat() -> None:
+    """Ends a second say little of a pool that was idle before the burst, and nothing of jobs that take minutes."""
+    busy: dict[str, Any] = {"state": "ready", "lease_ends_in_ms": 1_000, "jobs_per_second": 0.1, "job_seconds": 2.0}
+    full = WorkerView("a", slots=4, busy=4, **busy)
+    short = WorkerView("b", slots=4, busy=2, pressure="soft", **busy)
+
+    assert _survey(full).wait_ms_behind(7) == 4_000
+    assert _survey(full, short).wait_ms_behind(8) == 3_000  # six seats: where memory is short, the others are none
 
 
 def test_a_worker_that_does_not_take_jobs_has_no_free_slots() -> None:
@@ -114,6 +132,14 @@ def test_a_worker_that_does_not_take_jobs_has_no_free_slots() -> None:
     ]
 
     assert _survey(*seats).free_slots == 3
+
+
+def test_a_worker_short_of_memory_has_room_for_one_job_if_it_has_none() -> None:
+    """It takes no second one, however many seats it has."""
+    idle = WorkerView("a", state="ready", slots=4, pressure="soft", lease_ends_in_ms=1_000)
+    busy = WorkerView("b", state="ready", slots=4, busy=1, pressure="hard", lease_ends_in_ms=1_000)
+
+    assert _survey(idle, busy).free_slots == 1
 
 
 async def test_limits_have_defaults_and_can_be_set(lab: Labs) -> None:

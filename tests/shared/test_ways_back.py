@@ -150,6 +150,25 @@ async def test_a_job_that_no_worker_has_room_for_is_refused_at_last(lab: Labs) -
         assert error.code == "does_not_fit"
 
 
+async def test_a_job_without_room_is_no_poison(lab: Labs) -> None:
+    """Three times others were in its way, so it ran alone; when there is no room even then, the error says that."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.submit("huge")
+        for attempt in (1, 2, 3):
+            await here.claim_one(worker)
+            await worker.release("huge", attempt)
+
+        for attempt in (4, 5):
+            assert (await here.claim_one(worker)).is_suspect
+            await worker.release("huge", attempt, has_no_room=True)
+
+        error = await here.last("huge")
+        assert isinstance(error, Error)
+        assert error.code == "does_not_fit"
+        assert await here.redis("XLEN", here.keys.dead) == 0
+
+
 async def test_a_claim_whose_reply_was_lost_comes_back(lab: Labs) -> None:
     """The worker does not hold what was delivered to it two seconds ago, so it is nobody's."""
     async with lab() as here:

@@ -18,7 +18,7 @@ import pytest
 
 from shared.connection import connect
 from shared.errors import Fault
-from shared.event import AnyEvent, Done, Started, Token, decode_event, is_terminal
+from shared.event import AnyEvent, Done, Started, Token, TokenLogprob, decode_event, is_terminal
 from shared.job import parse_job, seed_of
 from shared.queue import Queue
 from worker.engine.scripted.oracle import Answer, expected
@@ -70,6 +70,11 @@ class Story:
         return [token for event in self.events if isinstance(event, Token) for token in event.tokens]
 
     @property
+    def logprobs(self) -> list[TokenLogprob]:
+        """What was told of how likely they were."""
+        return [entry for event in self.events if isinstance(event, Token) for entry in event.logprobs]
+
+    @property
     def text(self) -> str:
         """What a client has read."""
         return "".join(event.content for event in self.events if isinstance(event, Token))
@@ -83,7 +88,7 @@ class Story:
     def assert_undisturbed(self) -> None:
         """Whatever happened meanwhile, the stream is the one of an engine that nobody disturbed."""
         assert isinstance(self.end, Done), self.end
-        assert (self.text, self.ids, self.end.reason) == self.oracle
+        assert (self.text, self.ids, self.end.reason, self.logprobs) == self.oracle
         assert self.end.usage.completion_tokens == len(self.ids)
 
 

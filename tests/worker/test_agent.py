@@ -26,7 +26,7 @@ async def test_a_job_by_one_bare_xadd_streams_to_its_end(site: Sites) -> None:
 
 
 async def test_every_way_to_ask_is_answered_as_foretold(site: Sites) -> None:
-    """Seeds, stop strings, token prompts and conversations reach the engine as they were sent."""
+    """Seeds, stop strings, logprobs, token prompts and conversations reach the engine as they were sent."""
     async with site() as here:
         here.start(slots=8, engine="--step-ms 1")
         ids = [
@@ -34,6 +34,7 @@ async def test_every_way_to_ask_is_answered_as_foretold(site: Sites) -> None:
             await here.put(temperature=0),
             await here.put(stop=["e", "한"], max_tokens=200),
             await here.put(kind="text"),
+            await here.put(logprobs=3),
             await here.put_raw(b'{"tokens":[1,2,3],"max_tokens":9}'),
             await here.put_raw('{"messages":[{"role":"user","content":"안녕"}],"max_tokens":9}'.encode()),
         ]

@@ -25,7 +25,7 @@ async def test_a_killed_workers_jobs_go_on_from_the_next_token(site: Sites, even
     """Kill -9 in mid-stream: log whole, text and ids as foretold, the second attempt behind the first one's last id."""
     async with site() as here:
         await two_machines(here)
-        ids = [await here.put(f"job {n}", max_tokens=100) for n in range(4)]
+        ids = [await here.put(f"job {n}", max_tokens=100, logprobs=2 if n % 2 else None) for n in range(4)]
         victim = await here.runner(ids[3])
         engines = engines_of(victim)
 

@@ -9,6 +9,8 @@ from worker.admission import Load, Willingness, willingness
 from worker.book import Book
 from worker.run import Run
 
+YIELDS: Willingness = "if_nobody_else_is_free"
+
 
 def run(name: str, *, entry: str = "std:1-1", prompt_tokens: int = 10) -> Run:
     claimed = Claimed(name, 1, entry, b"{}", 0, 9_000, 1_000, "", "", 1_500)
@@ -22,10 +24,12 @@ def run(name: str, *, entry: str = "std:1-1", prompt_tokens: int = 10) -> Run:
         (Load(slots=4, held=3, prefill_tokens=0, prefill_tokens_per_second=0), "yes"),
         (Load(slots=4, held=4, prefill_tokens=0, prefill_tokens_per_second=0), "no"),
         (Load(slots=4, held=1, prefill_tokens=499, prefill_tokens_per_second=0), "yes"),
-        (Load(slots=4, held=1, prefill_tokens=500, prefill_tokens_per_second=0), "if_nobody_else_is_free"),
+        (Load(slots=4, held=1, prefill_tokens=500, prefill_tokens_per_second=0), YIELDS),
         (Load(slots=4, held=1, prefill_tokens=500, prefill_tokens_per_second=10_000), "yes"),
-        (Load(slots=4, held=1, prefill_tokens=25, prefill_tokens_per_second=100), "if_nobody_else_is_free"),
+        (Load(slots=4, held=1, prefill_tokens=25, prefill_tokens_per_second=100), YIELDS),
         (Load(slots=4, held=1, prefill_tokens=0, prefill_tokens_per_second=0, holds_suspect=True), "no"),
+        (Load(slots=4, held=0, prefill_tokens=0, prefill_tokens_per_second=0, is_short_of_memory=True), YIELDS),
+        (Load(slots=4, held=1, prefill_tokens=0, prefill_tokens_per_second=0, is_short_of_memory=True), "no"),
     ],
 )
 def test_a_worker_claims_only_what_it_can_begin_soon(load: Load, expected: Willingness) -> None:

@@ -112,6 +112,36 @@ async def test_what_was_said_is_logged_and_its_end_closes_the_run(desk: Desks) -
         assert (len(here.book), here.ended, here.silenced) == (0, ["job"], [])
 
 
+async def test_what_the_engine_handed_back_goes_on_behind_all_that_it_said(desk: Desks) -> None:
+    """First Redis has every id, then the job waits again; the engine is not told, since it has let go itself."""
+    async with desk() as here:
+        run = await here.claim()
+        run.add(Token(content="w1 ", tokens=[1]))
+        run.hand_back(has_no_room=False)
+
+        assert await here.flusher.flush()
+
+        assert (len(here.book), here.ended, here.silenced) == (0, [], [])
+        assert [type(event) for event in await here.log()] == [Token]
+        again = await here.claim()
+        assert (again.claimed.attempt, again.claimed.seq) == (2, 1)
+
+
+async def test_a_cancel_that_meets_a_hand_back_ends_the_job(desk: Desks) -> None:
+    """Nobody goes on with what nobody wants."""
+    async with desk() as here:
+        run = await here.claim()
+        await here.say(run, 1)
+        await here.queue.cancel("job")
+        run.hand_back(has_no_room=True)
+
+        await here.flusher.flush()
+        await here.flusher.flush()
+
+        assert [type(event) for event in await here.log()] == [Token, Cancelled]
+        assert len(here.book) == 0
+
+
 @pytest.mark.parametrize("keep", [0, 1, 3])
 async def test_a_tail_that_redis_lost_is_told_again(desk: Desks, keep: int) -> None:
     """The log ends up as if nothing had happened, word for word."""

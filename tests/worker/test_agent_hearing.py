@@ -1,5 +1,9 @@
 """What the engine says and to whom it belongs: late lines are dropped, strange prompts end a job, figures are kept."""
 
+from typing import Literal
+
+import pytest
+
 from shared.claims import Claimed
 from shared.event import Error, Token, decode_event
 from worker.book import Book
@@ -72,6 +76,28 @@ def test_what_is_left_of_the_prefill_is_followed() -> None:
         left.append(scene.run.prefill_left)
 
     assert left == [100, 32, 12, 0]
+
+
+def test_a_run_handed_back_is_no_longer_the_engines() -> None:
+    """It stays in the book until Redis has all that it said; whether it had the engine to itself is kept."""
+    scene = Scene()
+
+    scene.hearing.hear([wire.Token(id="job/1/1", content="a", tokens=[1]), wire.HandedBack(id="job/1/1", alone=True)])
+
+    assert (scene.run.is_in_engine, scene.run.has_no_room, scene.run.prefill_left) == (False, True, 0)
+    assert scene.book.find("job/1/1") is scene.run
+    assert scene.told() == [Token(seq=1, content="a", tokens=[1])]
+
+
+@pytest.mark.parametrize(("pressure", "is_short"), [("", False), ("soft", True), ("hard", True)])
+def test_an_engine_short_of_memory_is_loaded(pressure: Literal["", "soft", "hard"], is_short: bool) -> None:
+    """What decides whether to claim more is what it said last."""
+    scene = Scene()
+
+    scene.hearing.hear([wire.Stats(slots=4, busy=1, prefill_tokens_per_second=9.0, pressure=pressure)])
+
+    load = scene.hearing.load(slots=4)
+    assert (load.is_short_of_memory, load.prefill_tokens_per_second, load.held) == (is_short, 9.0, 1)
 
 
 def test_the_last_figures_are_kept() -> None:

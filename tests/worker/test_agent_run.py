@@ -2,9 +2,21 @@
 
 import msgspec
 
-from shared.claims import Claimed
-from shared.event import MAX_EVENTS_PER_APPEND, Cancelled, Done, Error, Started, Token, ToolCall, Usage, decode_event
-from worker.run import Past, Run, past_of
+from shared.claims import Claimed, Row
+from shared.event import (
+    MAX_EVENTS_PER_APPEND,
+    Cancelled,
+    Done,
+    Error,
+    Started,
+    Token,
+    TokenLogprob,
+    ToolCall,
+    TopLogprob,
+    Usage,
+    decode_event,
+)
+from worker.run import MAX_BYTES_PER_APPEND, Past, Run, past_of
 
 
 def claimed(*, attempt: int = 1, seq: int = 0) -> Claimed:
@@ -168,6 +180,36 @@ def test_calls_and_warnings_gather_in_order() -> None:
     (data,) = run.take().events
 
     assert decode_event(data) == Token(seq=1, content="x", tool_calls=[first, second], warning="odd", tokens=[1, 2, 3])
+
+
+def test_logprobs_gather_with_their_ids() -> None:
+    """In the order of the ids; those of a row that did not ask are none."""
+    run = new_run()
+    entries = [TokenLogprob("a", -0.5, [97], [TopLogprob("b", -0.25, [98])]), TokenLogprob("c", -1.0, [99], [])]
+    for n, entry in enumerate(entries):
+        run.add(Token(content=entry.token, tokens=[n], logprobs=[entry]))
+
+    (data,) = run.take().events
+
+    assert decode_event(data) == Token(seq=1, content="ac", tokens=[0, 1], logprobs=entries)
+
+
+def test_a_call_carries_a_bounded_number_of_bytes() -> None:
+    """Large events go in several calls, each with one at least; the end goes in the last one."""
+    run = new_run()
+    large = "x" * (MAX_BYTES_PER_APPEND // 2 - 100)
+    for text in (large, large, large, large * 3):
+        run.add(Token(content=text, tokens=[1]))
+        run.take()
+    run.add(done())
+    calls: list[Row] = []
+
+    while not (calls and run.is_last(calls[-1])):
+        calls.append(run.take())
+        run.acknowledge(calls[-1].first_seq + len(calls[-1].events) - 1)
+
+    assert [len(call.events) for call in calls] == [2, 1, 1, 1]
+    assert run.is_last(calls[-1])
 
 
 def test_a_past_is_all_ids_with_the_seed_and_the_prompt_they_belong_to() -> None:

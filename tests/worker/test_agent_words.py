@@ -33,7 +33,8 @@ def run(past: Past | None = None) -> Run:
 
 def test_every_field_of_an_ask_reaches_the_engine() -> None:
     """What a client may set is never dropped on the way, and the pipe's own fields are added."""
-    job = Job(messages=[Message(role="user", content="x")], temperature=0.1, stop=["a"], min_tokens=3, top_k=1)
+    messages = [Message(role="user", content="x")]
+    job = Job(messages=messages, temperature=0.1, stop=["a"], min_tokens=3, logprobs=0, top_k=1)
 
     line = translate.generate_line(job, run())
 
@@ -111,11 +112,12 @@ def test_an_attempt_begins_with_who_and_from_where() -> None:
 
 def test_an_end_tells_how_long_the_job_waited() -> None:
     """From its enqueueing to its claim, by Redis's clock; the rest is the engine's to know."""
-    reply = wire.Done(id="x", reason="length", usage=Usage(1, 2), timings=Timings(decode_ms=3))
+    reply = wire.Done(id="x", reason="stop", usage=Usage(1, 2), timings=Timings(decode_ms=3), stop="END")
 
     end = translate.done_event(reply, run())
 
-    assert end == event.Done(reason="length", usage=Usage(1, 2), timings=Timings(queued_ms=500, decode_ms=3))
+    timings = Timings(queued_ms=500, decode_ms=3)
+    assert end == event.Done(reason="stop", usage=Usage(1, 2), timings=timings, stop="END")
 
 
 @pytest.mark.parametrize(
@@ -127,11 +129,11 @@ def test_an_error_is_told_alike_whoever_found_it(error: wire.Error | Fault) -> N
 
 
 def test_a_token_is_told_with_its_ids() -> None:
-    """Text, reasoning, calls and ids, as the engine said them."""
-    calls = [event.ToolCall(0, "a1", "f", "{}")]
-    reply = wire.Token(id="x", content="c", reasoning="r", tool_calls=calls, warning="w", tokens=[1])
+    """Text, reasoning, calls, ids and logprobs, as the engine said them."""
+    calls, logprobs = [event.ToolCall(0, "a1", "f", "{}")], [event.TokenLogprob("c", -0.5, [99], [])]
+    reply = wire.Token(id="x", content="c", reasoning="r", tool_calls=calls, warning="w", tokens=[1], logprobs=logprobs)
 
-    told = event.Token(content="c", reasoning="r", tool_calls=calls, warning="w", tokens=[1])
+    told = event.Token(content="c", reasoning="r", tool_calls=calls, warning="w", tokens=[1], logprobs=logprobs)
     assert translate.token_event(reply) == told
 
 
@@ -170,6 +172,14 @@ def test_what_a_beat_tells_is_what_a_survey_reads() -> None:
     assert (told["slots"], told["busy"], told["tokens_per_second"], told["device"]) == (4, 1, 12.3, "gpu")
 
 
+def test_what_slows_the_machine_stands_in_its_note() -> None:
+    """Behind what the engine says of itself, so that whoever looks for a slow worker finds why."""
+    ready = wire.Ready(model="x", slots=4, context_tokens=10, fingerprint="f", note="GPU")
+    told = Told("m", "mac", "ready", 1, listens=True, ready=ready, stats=None, hints="on battery")
+
+    assert fields(told, Tally())["note"] == "GPU; on battery"
+
+
 def test_a_worker_without_an_engine_tells_so_with_zeros() -> None:
     """It loads: no slots to offer yet."""
     told = fields(Told("m", "mac", "loading", 0, listens=False, ready=None, stats=None), Tally())
@@ -181,8 +191,19 @@ def test_the_rate_is_that_of_the_last_half_minute() -> None:
     """Expected waits follow what the pool does now, not what it did an hour ago."""
     tally = Tally()
     for second in range(10):
-        tally.job_ended(5, now_s=float(second))
+        tally.job_ended(5, 1.0, now_s=float(second))
 
     assert tally.jobs_per_second(now_s=9.0) == pytest.approx(10 / 9)
     assert tally.jobs_per_second(now_s=100.0) == 0.0
     assert (tally.jobs_done, tally.tokens_done) == (10, 50)
+
+
+def test_the_time_of_a_job_is_the_mean_of_the_last_ones() -> None:
+    """Also of a worker whose jobs take longer than any window; none told before the first has ended."""
+    tally = Tally()
+    assert tally.job_seconds == 0.0
+
+    for seconds in (100.0, *[2.0, 4.0] * 16):
+        tally.job_ended(5, seconds)
+
+    assert tally.job_seconds == 3.0

@@ -21,11 +21,13 @@ from .pipe import Pipe
 from .wire import Error, Loading, Ready
 
 if TYPE_CHECKING:
+    from .load.model import Loaded
     from .loop import Loop
 
 _DEFAULT_SLOTS = 16
 _DEFAULT_PREFILL_STEP = 512
 _MIB = 1 << 20
+_GIB = 1 << 30
 
 
 def main(argv: Sequence[str]) -> int:
@@ -57,6 +59,7 @@ def _loaded(flags: argparse.Namespace, pipe: Pipe) -> "Loop":
     # Here and not above: they bring mlx, after the choice of BLAS and the first line.
     from .decode.decoder import Decoder  # noqa: PLC0415
     from .decode.device import limit_memory  # noqa: PLC0415
+    from .decode.gauge import Gauge  # noqa: PLC0415
     from .generation import Window  # noqa: PLC0415
     from .grammar.compiler import Compiler  # noqa: PLC0415
     from .grammar.library import Vocabulary  # noqa: PLC0415
@@ -65,8 +68,9 @@ def _loaded(flags: argparse.Namespace, pipe: Pipe) -> "Loop":
     from .reception import Reception  # noqa: PLC0415
     from .text.tokenizer import Tokenizer  # noqa: PLC0415
 
-    limit_memory()
-    loaded = load_model(flags.model, adapter=flags.adapter, progress=tell)
+    gauge = Gauge(flags.memory_limit_gb)
+    limit_memory(gauge.limit_bytes, wired_bytes=flags.wired_limit_gb)
+    loaded = load_model(flags.model, adapter=flags.adapter, memory_limit_bytes=gauge.limit_bytes, progress=tell)
     tokenizer = Tokenizer(loaded.tokenizer)
     decoder = Decoder(
         loaded.model,
@@ -74,6 +78,8 @@ def _loaded(flags: argparse.Namespace, pipe: Pipe) -> "Loop":
         slots=flags.slots,
         prefill_step=flags.prefill_step,
         cache_bytes=None if flags.prompt_cache_mb is None else flags.prompt_cache_mb * _MIB,
+        gauge=gauge,
+        may_guess=not flags.no_guesses,
     )
     serialised = tokenizer.serialised()
     compiler = Compiler(lambda: Vocabulary(serialised, size=decoder.vocabulary, ends=tokenizer.ends), told=pipe.wake)
@@ -82,19 +88,21 @@ def _loaded(flags: argparse.Namespace, pipe: Pipe) -> "Loop":
     compiler.settle()
     gc.freeze()  # what was loaded stays: a full collection need not walk it in the middle of a stream
     context_tokens = min(loaded.context_tokens, flags.context or loaded.context_tokens)
-    pipe.say(
-        Ready(
-            model=loaded.name,
-            slots=decoder.slots,
-            context_tokens=context_tokens,
-            fingerprint=loaded.fingerprint,
-            device=loaded.device,
-            note=loaded.note,
-        )
-    )
+    pipe.say(_ready(loaded, slots=decoder.slots, context_tokens=context_tokens))
     pipe.flush()
     window = Window(context_tokens, decoder.vocabulary)
     return Loop(pipe, Reception(tokenizer, window, compiler, wants_boundaries=decoder.wants_boundaries), decoder)
+
+
+def _ready(loaded: "Loaded", *, slots: int, context_tokens: int) -> Ready:
+    return Ready(
+        model=loaded.name,
+        slots=slots,
+        context_tokens=context_tokens,
+        fingerprint=loaded.fingerprint,
+        device=loaded.device,
+        note=loaded.note,
+    )
 
 
 def _read_flags(argv: Sequence[str]) -> argparse.Namespace:
@@ -120,6 +128,25 @@ def _read_flags(argv: Sequence[str]) -> argparse.Namespace:
         type=_natural,
         help="the most MiB of state to keep for prompts that go on from it; 0: none (a quarter of what is free)",
     )
+    parser.add_argument(
+        "--memory-limit-gb",
+        type=_gigabytes,
+        metavar="GIB",
+        help="the memory that the engine may have (what the device has); above 85 %% of it nobody joins others, above "
+        "95 %% requests are handed back",
+    )
+    parser.add_argument(
+        "--no-guesses",
+        action="store_true",
+        help="never let a lone request guess at its next tokens; its answer is the same either way",
+    )
+    parser.add_argument(
+        "--wired-limit-gb",
+        type=_gigabytes,
+        metavar="GIB",
+        help="macOS: memory that is never paged out, for a model nearly as large as RAM. Off unless given: under load "
+        "it has panicked the kernel",
+    )
     return parser.parse_args(argv)
 
 
@@ -127,6 +154,17 @@ def _positive(text: str) -> int:
     if (value := _natural(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return value
+
+
+def _gigabytes(text: str) -> int:
+    """Read GiB, with decimals, as bytes."""
+    try:
+        size = int(float(text) * _GIB)
+    except (ValueError, OverflowError):
+        size = 0
+    if size < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of GiB above 0")
+    return size
 
 
 def _natural(text: str) -> int:

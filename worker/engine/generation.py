@@ -12,11 +12,13 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from shared.errors import Fault, Refused
-from shared.event import Reason, Timings, Usage
+from shared.event import Reason, Timings, TokenLogprob, Usage
 
+from .decode.drawn import Likelihood
 from .decode.row import Row
 from .decode.settings import Settings
 from .grammar.guide import Guide
+from .logprobs import logprob_of
 from .text.prompt import Prompt, hash_of
 from .text.speech import Said
 from .text.stream import TextStream
@@ -55,6 +57,7 @@ class Generation:
         self._ends = ends
         self._limit = limit
         self._guide = guide
+        self._logprobs = request.logprobs
         self._resumed = request.resume.tokens if request.resume else []
         self._completion_tokens = 0
         self._cached_tokens = 0
@@ -72,6 +75,7 @@ class Generation:
             settings=settings,
             tenant=self._tenant,
             boundaries=self._prompt.boundaries,
+            logprobs=self._logprobs,
             guide=self._guide,
         )
 
@@ -92,7 +96,7 @@ class Generation:
         """Why it can't go on, though nothing was wrong with it at first."""
         return self._guide.refusal if self._guide else None
 
-    def take(self, token: int) -> Token:
+    def take(self, token: int, likelihood: Likelihood | None = None) -> Token:
         """Tell the next id with the text it released; afterwards `reason` says whether it was the last."""
         if self._completion_tokens == len(self._resumed):
             self._first_token = time.monotonic()
@@ -104,6 +108,7 @@ class Generation:
             tool_calls=said.calls,
             warning=said.warning,
             tokens=[token],
+            logprobs=[] if likelihood is None or token in self._ends else [self._logprob(token, likelihood)],
         )
 
     def done(self) -> Done:
@@ -123,7 +128,11 @@ class Generation:
         reason = self.reason or "stop"
         if reason == "stop" and self._stream.has_called:
             reason = "tool_calls"
-        return Done(id=self.id, reason=reason, usage=usage, timings=timings)
+        return Done(id=self.id, reason=reason, usage=usage, timings=timings, stop=self._stream.stopped_at)
+
+    def _logprob(self, token: int, likelihood: Likelihood) -> TokenLogprob:
+        spell = self._stream.bytes_of
+        return logprob_of(spell(token), likelihood.drawn, [(spell(each), value) for each, value in likelihood.best])
 
     def _go_on_after(self, token: int) -> None:
         if self.reason is not None:

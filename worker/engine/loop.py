@@ -11,7 +11,7 @@ from .generation import Generation
 from .pipe import Pipe, Taken
 from .reception import Reception
 from .vitals import Vitals
-from .wire import Cancel, Error, Generate, Hold, Prefill
+from .wire import Cancel, Error, Generate, HandedBack, Hold, Prefill
 
 # A burst that finds the engine idle is read together. A lone request pays the lull, a stream of them the burst.
 _LULL_S = 0.002
@@ -41,6 +41,7 @@ class Loop:
         self._take_in()
         is_held = self._is_held
         if not is_held:
+            self._relieve()
             self._admit()
             self._decode()
         self._report()
@@ -100,6 +101,17 @@ class Loop:
         self._generations[generation.key] = generation
         self._decoder.add(row)
 
+    def _relieve(self) -> None:
+        # What was typed by hand has nowhere to go.
+        leaving = [key for key in self._decoder.relieve() if self._generations[key].has_op]
+        if not leaving:
+            return
+        self._report()  # how short memory is comes first, so that nobody sends again at once what is handed back
+        for key in leaving:
+            self._pipe.say(HandedBack(id=self._generations[key].id, alone=self._decoder.busy == 1))
+        self._vitals.count_handed_back(len(leaving))
+        self._forget(leaving)
+
     def _admit(self) -> None:
         for key, cached_tokens in self._decoder.admit():
             self._start(self._generations[key], cached_tokens)
@@ -113,13 +125,15 @@ class Loop:
         drawn = self._decoder.decode()
         self._vitals.count(len(drawn))
         ended: set[int] = set()
-        for key, token in drawn:
+        for key, token, likelihood in drawn:
+            if key in ended:
+                continue  # drawn in the same step, behind its end
             generation = self._generations[key]
             if generation.refusal is not None:
                 self._complain(generation.id, generation.refusal)
                 ended.add(key)
                 continue
-            self._pipe.say(generation.take(token))
+            self._pipe.say(generation.take(token, likelihood))
             if generation.reason is not None:
                 self._pipe.say(generation.done())
                 ended.add(key)
@@ -141,5 +155,7 @@ class Loop:
                 self._pipe.say(Prefill(id=generation.id, done=progress.done, total=progress.total))
 
     def _report(self) -> None:
-        if self._has_op_peer and self._vitals.due_in_s() == 0:
-            self._pipe.say(self._vitals.report())
+        if self._vitals.due_in_s() == 0:
+            stats = self._vitals.report()
+            if self._has_op_peer:
+                self._pipe.say(stats)

@@ -6,12 +6,12 @@ engine's words only: loading, ready, token, done, error. The `id` is opaque and 
 ids that it no longer maps, so a fenced generation's tokens can't land under the job's next attempt.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from shared.event import Reason, Timings, ToolCall, Usage
+from shared.event import Reason, Timings, TokenLogprob, ToolCall, Usage
 from shared.job import Ask
 
 
@@ -99,6 +99,7 @@ class Token(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="token"):
     tool_calls: list[ToolCall] = []
     warning: str = ""
     tokens: list[int] = []
+    logprobs: list[TokenLogprob] = []  # where asked for: of each of `tokens` in order, but one that ends a turn
 
 
 class Done(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="done"):
@@ -108,6 +109,7 @@ class Done(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="done"):
     reason: Reason
     usage: Usage
     timings: Timings = Timings()
+    stop: str | None = None  # the stop string that ended it, where one did
 
 
 class Error(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="error"):
@@ -117,6 +119,13 @@ class Error(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="error"):
     code: str
     message: str
     param: str | None = None
+
+
+class HandedBack(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="handed_back"):
+    """A generation was let go for want of memory; whoever goes on after its ids, here or elsewhere, loses nothing."""
+
+    id: str
+    alone: bool = False  # it had the engine to itself: there is no room for it here
 
 
 class Stats(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="stats"):
@@ -130,13 +139,16 @@ class Stats(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="stats"):
     prefill_tokens_per_second: float = 0.0
     kv_bytes: int = 0
     memory_bytes: int = 0
+    memory_limit_bytes: int = 0  # what the engine may have
+    pressure: Literal["", "soft", "hard"] = ""  # soft: nobody joins others; hard: rows are handed back
+    handed_back: int = 0  # generations since the start
     steps: int = 0  # decode steps since the start
     cache_bytes: int = 0  # held by the prompt cache, beside kv_bytes
     cache_hits: int = 0  # rows since the start that went on from a kept state
     cache_saved_tokens: int = 0  # prompt tokens since the start that needed no prefill
 
 
-AnyReply = Loading | Ready | Started | Prefill | Token | Done | Error | Stats
+AnyReply = Loading | Ready | Started | Prefill | Token | Done | Error | HandedBack | Stats
 
 _REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 _BY_HAND = msgspec.json.Decoder(Generate)

@@ -10,7 +10,7 @@ from tests.chaos.verdict import Verdict
 
 
 def streams_are_whole(evidence: Evidence) -> Verdict:
-    """C4: seqs 1, 2, … without gap or repeat; the text and the ids are the oracle's, whatever happened."""
+    """C4: seqs 1, 2, … without gap or repeat; text, ids and logprobs are the oracle's, whatever happened."""
     faults = [f"{job}: {fault}" for job in evidence.logged for fault in _log_faults(evidence, job)]
     faults += [f"{request}: {fault}" for request in evidence.received for fault in _stream_faults(evidence, request)]
     whole = sum(over.how == "done" for over in evidence.over.values())
@@ -29,6 +29,9 @@ def _log_faults(evidence: Evidence, job: str) -> Iterator[str]:
     ids = [token for event in events for token in event.tokens]
     if ids != (answer.ids if is_done else answer.ids[: len(ids)]):
         yield f"its log has {len(ids)} ids that are not the {len(answer.ids)} expected"
+    likely = [logprob for event in events for logprob in event.logprobs]
+    if answer.logprobs is not None and likely != answer.logprobs[: len(ids)]:
+        yield f"its log has {len(likely)} logprobs that are not those of its {len(ids)} ids"
 
 
 def _stream_faults(evidence: Evidence, request: str) -> Iterator[str]:
@@ -58,6 +61,9 @@ def _text_faults(
         yield f"{whose} has another text from character {differs_at} of {len(answer.text)} on"
     elif differs_at < len(text):
         yield f"{whose} has a text that is no beginning of the right one, from character {differs_at} on"
+    calls = "".join(event.calls for event in events)
+    if calls != answer.calls if is_done else not answer.calls.startswith(calls):
+        yield f"{whose} has other calls: {calls} for {answer.calls}"
 
 
 def _first_difference(one: str, other: str) -> int:
@@ -69,7 +75,7 @@ def _differences(events: Sequence[Received], log: Sequence[Logged]) -> Iterator[
     logged = {event.seq: event for event in log}
     for event in events:
         told = logged.get(event.seq)
-        if told is not None and (told.status, told.content) != (event.status, event.content):
+        if told is not None and (told.status, told.content, told.calls) != (event.status, event.content, event.calls):
             yield f"was sent {event.status} as event {event.seq}, which is {told.status} in the log"
             return
 

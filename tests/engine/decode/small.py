@@ -12,6 +12,7 @@ from mlx.utils import (
 from mlx_lm.models.cache import ConcatenateKVCache
 
 from worker.engine.decode.decoder import Decoder
+from worker.engine.decode.drawn import Drawn
 from worker.engine.decode.model import Model
 from worker.engine.decode.row import Row
 from worker.engine.decode.settings import Settings
@@ -115,14 +116,19 @@ def rows(*lengths: tuple[int, int]) -> list[Row]:
 
 
 def run(decoder: Decoder, given: Sequence[Row]) -> dict[int, list[int]]:
-    """Decode rows to their limits."""
+    """Decode rows to their limits; the ids."""
+    return {key: [each.token for each in drawn] for key, drawn in run_whole(decoder, given).items()}
+
+
+def run_whole(decoder: Decoder, given: Sequence[Row]) -> dict[int, list[Drawn]]:
+    """Decode rows to their limits; all that is told of them."""
     for row in given:
         decoder.add(row)
-    drawn: dict[int, list[int]] = {row.key: [] for row in given}
+    drawn: dict[int, list[Drawn]] = {row.key: [] for row in given}
     while not decoder.is_idle:
         decoder.admit()
-        for key, token in decoder.decode():
-            drawn[key].append(token)
+        for each in decoder.decode():
+            drawn[each.key].append(each)
         decoder.drop({row.key for row in given if row.drawn + len(drawn[row.key]) == row.limit})
         decoder.prefill()
     return drawn

@@ -1,6 +1,17 @@
 """Which rows are read next, and in what chunks."""
 
-from worker.engine.decode.admission import COPIES, Demand, Room, cache_room, choose_group, chunk_size
+import pytest
+
+from worker.engine.decode.admission import (
+    COPIES,
+    Demand,
+    Room,
+    cache_room,
+    choose_group,
+    chunk_size,
+    free_seats,
+    kv_tokens,
+)
 
 ROOM = Room(free_slots=4, kv_tokens=None, rows=0, longest=0)
 
@@ -91,3 +102,16 @@ def test_an_unmeasured_machine_begins_small() -> None:
     """The first chunk is the measurement, and must not take seconds."""
     assert chunk_size(tokens_per_second=0, step=512, decoding=0, waiting=1) == 128
     assert chunk_size(tokens_per_second=0, step=64, decoding=1, waiting=0) == 64
+
+
+@pytest.mark.parametrize(("busy", "calm", "short"), [(0, 4, 1), (1, 3, 0), (4, 0, 0)])
+def test_where_memory_is_short_only_one_alone_comes_in(busy: int, calm: int, short: int) -> None:
+    """The first is always tried; nobody joins it."""
+    assert free_seats(4, busy, is_short=False) == calm
+    assert free_seats(4, busy, is_short=True) == short
+
+
+def test_what_fits_is_counted_with_its_copy() -> None:
+    """A join copies the state, so half of the room is for rows; where a token takes nothing, nothing limits them."""
+    assert kv_tokens(1_000, 10) == 1_000 // 10 // COPIES
+    assert kv_tokens(1_000, 0) is None

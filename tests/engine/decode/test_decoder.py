@@ -50,7 +50,7 @@ def test_a_dropped_row_leaves_the_others_undisturbed(is_ahead: bool) -> None:
         decoder.add(row)
     for turn in range(40):
         decoder.admit()
-        drawn += [token for key, token in decoder.decode() if key == survivor.key]
+        drawn += [token for key, token, _ in decoder.decode() if key == survivor.key]
         decoder.drop({turn} if turn in (1, 2, 3, 4) else set())
         if len(drawn) == survivor.limit:
             decoder.drop({survivor.key})

@@ -86,7 +86,7 @@ def test_a_guide_has_been_told_what_the_caller_is_told(is_ahead: bool) -> None:
     heard: list[int] = []
 
     for _ in range(9):
-        heard += [token for _, token in decoder.decode()]
+        heard += [each.token for each in decoder.decode()]
         assert row.guide.told == heard
 
     assert len(heard) >= 8

@@ -38,7 +38,7 @@ def finish(decoder: Decoder, row: Row) -> list[int]:
     """Decode a row that was begun, alone, to its limit."""
     drawn: list[int] = []
     while len(drawn) < row.limit:
-        drawn += [token for _, token in decoder.decode()]
+        drawn += [each.token for each in decoder.decode()]
         decoder.prefill()
     decoder.drop({row.key})
     return drawn

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -64,9 +64,15 @@ class Answer:
 class Engine:
     """A process and its pipes; a thread reads, so that waiting has a limit."""
 
-    def __init__(self, model: Path, *flags: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        model: Path,
+        *flags: str,
+        env: dict[str, str] | None = None,
+        program: Sequence[str] = ("-m", "worker.engine"),
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "worker.engine", "--model", str(model), *flags],
+            [sys.executable, *program, "--model", str(model), *flags],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -107,6 +107,31 @@ def test_a_turn_does_not_end_before_min_tokens(engine: Engine) -> None:
     assert (len(later.ids), later.ids[-1], later.done.reason) == (10, 2, "stop")
 
 
+def test_a_biased_id_is_always_or_never_said(engine: Engine) -> None:
+    """100 is as good as certain, -100 as good as impossible; and 300 ids may have one."""
+    asked = Generate(prompt="x", temperature=0, repeat_penalty=1.0, max_tokens=12)
+    plain = engine.ask(asked)[0].ids
+    banned = {str(token): -100.0 for token in {*plain, *range(1_000, 1_280)}}
+
+    certain, impossible = engine.ask(replace(asked, logit_bias={"700": 100.0}), replace(asked, logit_bias=banned))
+
+    assert certain.ids == [700] * 12
+    assert not {str(token) for token in impossible.ids} & {*banned}
+
+
+def test_any_of_sixteen_stop_strings_ends_an_answer(engine: Engine) -> None:
+    """Wherever it stands among them, and however many of the others are begun on the way."""
+    asked = Generate(prompt="안녕하세요", temperature=0, max_tokens=24)
+    text = engine.ask(asked)[0].text
+    stops = [f"{letter}{place}never" for place, letter in enumerate(text[:15])]
+
+    answer = engine.ask(replace(asked, stop=[*stops, text[-4:-1]]))[0]
+
+    assert len(stops) == 15
+    assert (answer.text, answer.done.reason) == (text[: text.index(text[-4:-1])], "stop")
+    assert answer.done.stop == text[-4:-1]
+
+
 def test_the_same_seed_draws_the_same_and_another_does_not(engine: Engine) -> None:
     """And none at all is none twice."""
     asked = Generate(prompt="x", max_tokens=12)

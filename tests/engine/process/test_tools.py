@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from shared.job import TemplateKwargs
 from shared.tools import Function, Named, NamedTool, Tool
-from tests.engine.talk import TEMPLATE
+from tests.engine.hermes import TEMPLATE
 from worker.engine.wire import Generate, Resume
 
 if TYPE_CHECKING:
@@ -74,6 +74,17 @@ def test_resumed_anywhere_a_demanded_call_is_the_same(hermes: Engine) -> None:
     assert len(called(whole)) == 1
     for cut, rest in zip(cuts, rests, strict=True):
         assert (rest.ids, called(rest), rest.done.reason) == (whole.ids[cut:], called(whole), "tool_calls")
+
+
+def test_the_ids_of_a_call_have_logprobs(hermes: Engine) -> None:
+    """They come with the ids, before the call whose ids they are is whole."""
+    told = hermes.ask(replace(ASK, tool_choice=SUN, logprobs=1))[0]
+
+    (call,) = called(told)
+    spelled = b"".join(bytes(entry.bytes) for token in told.tokens for entry in token.logprobs).decode().strip()
+    written = json.loads(spelled.removeprefix("<tool_call>").removesuffix("</tool_call>"))
+    assert written == {"name": "sun", "arguments": json.loads(call.arguments)}
+    assert all(len(token.logprobs) == 1 for token in told.tokens[:-1])
 
 
 def test_a_free_choice_leaves_the_model_alone(hermes: Engine) -> None:

@@ -65,3 +65,11 @@ def test_pieces_do_not_matter(text: str, stops: list[str], cuts: list[int]) -> N
 
     assert ("".join(in_pieces), found_in_pieces) == ("".join(by_letters), found_by_letters)
     assert found_in_pieces == any(stop in text for stop in stops)
+
+
+def test_the_string_that_was_found_is_told() -> None:
+    """Of several, a client wants to know which; before one is found, it is none."""
+    matcher = StopMatcher(["###", "END", "ENDING"])
+
+    assert [matcher.feed("so E"), matcher.matched] == ["so ", None]
+    assert [matcher.feed("NDING"), matcher.matched] == ["", "END"]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from .world import CLASSES, Job, World, conclude, end, give_back, poison, return_entry
+from .world import CLASSES, DEAD_AFTER, Job, World, conclude, end, give_back, poison, return_entry
 
 YOUNG_TOKENS, STRIKES, HAND_BACKS = 16, 2, 3
 
@@ -114,7 +114,8 @@ def release(world: World, worker_id: str, job_id: str, attempt: int, *, not_on: 
     if job is None:
         return
     hand_backs = job.hand_backs + has_no_room if job.is_barren else 0
-    if hand_backs >= HAND_BACKS:
+    is_last = job.is_barren and has_no_room and job.barren + 1 >= DEAD_AFTER
+    if hand_backs >= HAND_BACKS or is_last:
         conclude(world, job, "error", "does_not_fit")
         return
     job.hand_backs = hand_backs

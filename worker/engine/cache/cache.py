@@ -72,6 +72,11 @@ class PromptCache(Generic[S]):
         """Whether it may hold anything at all."""
         return self._cap_bytes > 0
 
+    @property
+    def has_room(self) -> bool:
+        """Whether it may hold anything now."""
+        return self._most_bytes > 0
+
     def known(self, tenant: str, ids: Sequence[int]) -> int:
         """How many ids, from the first, a stored state would serve. Changes nothing."""
         found = self._nearest(tenant, key_of(ids)) if self._states else None

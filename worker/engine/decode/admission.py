@@ -53,6 +53,18 @@ def choose_group(waiting: Sequence[Demand], room: Room, chunk: int) -> list[int]
     return group
 
 
+def free_seats(slots: int, busy: int, *, is_short: bool) -> int:
+    """How many rows may come in; where memory is short one, if it has the engine to itself: that is always tried."""
+    if is_short:
+        return 0 if busy else 1
+    return slots - busy
+
+
+def kv_tokens(room_bytes: int, bytes_per_token: int) -> int | None:
+    """How many tokens of state fit into so much memory; None where a token takes nothing."""
+    return room_bytes // (bytes_per_token * COPIES) if bytes_per_token > 0 else None
+
+
 def chunk_size(*, tokens_per_second: float, step: int, decoding: int, waiting: int) -> int:
     """How many tokens to read at once: what takes a bearable time, a power of two so that shapes repeat.
 

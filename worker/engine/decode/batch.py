@@ -7,15 +7,22 @@ that would only make every id late.
 
 With guided rows only the forward pass runs ahead: what may be drawn next is known when the host has read what was
 drawn last, and the device works meanwhile.
+
+A row alone may guess at its next ids (`alone`), and then gets several in a step. A guess needs the last id, so nothing
+runs ahead while guesses are worth it.
 """
 
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import mlx.core as mx
 import numpy as np
 
+from .alone import Alone
 from .controls import Controls, controls_of
+from .drawn import Drawn, Likelihood
+from .likelihood import Asking, Likelihoods, asking_of
 from .masks import masks_of
 from .model import KV, Model
 from .recent import Recent
@@ -26,20 +33,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+class _Flying(NamedTuple):
+    """The ids to feed next, known to the host or still being drawn."""
+
+    ids: mx.array  # [rows]
+    likelihoods: Likelihoods | None = None  # theirs, by their rows' keys: joins and leaves need not touch them
+
+
 class Batch:
     """Rows that decode together. Rows join and leave between steps."""
 
-    def __init__(self, model: Model, ends: Collection[int], *, is_ahead: bool) -> None:
+    def __init__(self, model: Model, ends: Collection[int], *, is_ahead: bool, may_guess: bool = True) -> None:
         self._model = model
+        self._may_guess = may_guess
         self._is_ahead = is_ahead
         self._ends = mx.array(sorted(ends), dtype=mx.int32)
         self._rows: list[Row] = []
+        self._told: list[list[int]] = []  # the ids that each row has drawn here
         self._is_new: list[bool] = []  # its flying id is the prompt's last: fed like a drawn one, but never told
         self._positions: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # ids generated, the flying one included
-        self._flying: mx.array | None = None  # [rows]: the ids to feed next, known to the host or still being drawn
+        self._flying: _Flying | None = None
         self._controls: Controls | None = None
         self._recent: Recent | None = None
         self._kv: KV | None = None
+        self._alone: Alone | None = None  # while there is one row, and it may guess
+        self._asking: Asking | None = None
 
     def __len__(self) -> int:
         """How many slots are occupied."""
@@ -76,15 +94,16 @@ class Batch:
         flying = mx.array([row.ids[-1] for row in rows], dtype=mx.uint32)
         recent = Recent.of([(row.ids, row.settings) for row in rows])
         if self._kv is None or self._flying is None or self._recent is None:
-            self._kv, self._flying, self._recent = kv, flying, recent
+            self._kv, self._flying, self._recent = kv, _Flying(flying), recent
         else:
             self._kv.extend(kv)
-            self._flying = mx.concatenate([self._flying, flying])
+            self._flying = self._flying._replace(ids=mx.concatenate([self._flying.ids, flying]))
             self._recent = self._recent.joined(recent)
         self._rows = [*self._rows, *rows]
+        self._told = [*self._told, *([] for _ in rows)]
         self._is_new = [*self._is_new, *[True] * len(rows)]
         self._positions = np.append(self._positions, [row.drawn for row in rows])
-        self._controls = controls_of([row.settings for row in self._rows])
+        self._lay_out()
 
     def leave(self, keys: Collection[int]) -> None:
         """Free the slots of these rows; the others go on undisturbed."""
@@ -92,21 +111,22 @@ class Batch:
         if len(keep) == len(self._rows):
             return
         self._rows = [self._rows[place] for place in keep]
+        self._told = [self._told[place] for place in keep]
         self._is_new = [self._is_new[place] for place in keep]
         self._positions = self._positions[keep]
         if not keep:
-            self._kv = self._flying = self._recent = self._controls = None
+            self._kv = self._flying = self._recent = self._controls = self._alone = self._asking = None
             return
         assert self._kv is not None
         assert self._flying is not None, "a row that may go on has an id on its way"
         assert self._recent is not None
         self._kv.keep(keep)
-        self._flying = self._flying[mx.array(keep)]
+        self._flying = self._flying._replace(ids=self._flying.ids[mx.array(keep)])
         self._recent = self._recent.kept(keep)
-        self._controls = controls_of([row.settings for row in self._rows])
+        self._lay_out()
 
-    def step(self) -> list[tuple[int, int]]:
-        """Compute one more id for each row; tell (row's key, id) for each row that has an untold one.
+    def step(self) -> list[Drawn]:
+        """Compute one more id for each row; tell what each row that has an untold one, or some, has drawn.
 
         The caller takes out with `leave` whatever has ended before the next step: at the latest a row at its limit.
         """
@@ -114,17 +134,33 @@ class Batch:
             return []
         return self._step_ahead(self._flying) if self._is_ahead else self._step(self._flying)
 
-    def _step(self, known: mx.array) -> list[tuple[int, int]]:
-        self._flying = self._draw(self._forward(known))
-        self._is_new = [False] * len(self._rows)
-        return self._tell(_read(self._flying))
+    def _lay_out(self) -> None:
+        """Note what steps need to know of the rows that are there now."""
+        self._controls = controls_of([row.settings for row in self._rows])
+        self._alone = self._find_alone()
+        self._asking = asking_of(self._rows)
 
-    def _step_ahead(self, known: mx.array) -> list[tuple[int, int]]:
-        logits = self._forward(known) if self._can_go_on() else None
+    def _step(self, known: _Flying) -> list[Drawn]:
+        if checked := self._check_a_guess():
+            return self._tell_of(0, checked)
+        began = time.perf_counter()
+        self._flying = self._draw(self._forward(known.ids))
+        self._is_new = [False] * len(self._rows)
+        return self._tell(self._flying, began)
+
+    def _step_ahead(self, known: _Flying) -> list[Drawn]:
+        began = time.perf_counter()
+        if self._alone is not None and self._alone.is_promising:
+            told = self._tell(known)
+            if checked := self._check_a_guess():
+                return [*told, *self._tell_of(0, checked[:-1])]
+            self._flying = self._draw(self._forward(known.ids)) if self._can_go_on() else None
+            return told
+        logits = self._forward(known.ids) if self._can_go_on() else None
         if not self._is_guided:
             self._flying = None if logits is None else self._draw(logits)
-            return self._tell(_read(known))
-        told = self._tell(_read(known))
+            return self._tell(known, began)
+        told = self._tell(known)
         self._flying = None if logits is None else self._draw(logits)
         return told
 
@@ -138,14 +174,51 @@ class Batch:
     def _is_guided(self) -> bool:
         return any(row.guide is not None for row in self._rows)
 
-    def _tell(self, ids: Sequence[int]) -> list[tuple[int, int]]:
-        """Pair ids with their rows, lead the guides on, and leave out what was no draw but a prompt's last id."""
-        told = [(row, token) for row, token, is_new in zip(self._rows, ids, self._is_new, strict=True) if not is_new]
-        for row, token in told:
-            if row.guide is not None:
-                row.guide.advance(token)
+    def _find_alone(self) -> Alone | None:
+        if len(self._rows) != 1 or self._is_guided or self._kv is None or not self._kv.can_rewind:
+            return None
+        if self._rows[0].logprobs is not None or not self._may_guess:
+            return None  # guesses are checked without measuring
+        return Alone(self._rows[0], self._told[0])
+
+    def _check_a_guess(self) -> list[int]:
+        """Take a step with a guess: the ids it drew, the last of which flies; nothing where there is no guess."""
+        if self._alone is None or self._kv is None:
+            return []
+        position = int(self._positions[0])
+        if not (guess := self._alone.guess(position)):
+            return []
+        drawn = self._alone.check(self._model, self._kv, guess, position, self._ends)
+        self._positions = self._positions + len(drawn)
+        self._flying = _Flying(mx.array(drawn[-1:], dtype=mx.uint32))
+        self._recent = self._alone.recent_after(drawn)
+        self._is_new = [False]
+        return drawn
+
+    def _tell(self, flying: _Flying, began: float | None = None) -> list[Drawn]:
+        """Pair ids with their rows, and leave out what was no draw but a prompt's last id.
+
+        `began` is when a step did that had one id a row.
+        """
+        ids = _read(flying.ids)
+        likelihoods: Mapping[int, Likelihood] = flying.likelihoods.read() if flying.likelihoods else {}
+        news = [(place, row) for place, row in enumerate(self._rows) if not self._is_new[place]]
+        told = [drawn for place, row in news for drawn in self._tell_of(place, [ids[place]], likelihoods.get(row.key))]
         self._is_new = [False] * len(self._rows)
-        return [(row.key, token) for row, token in told]
+        if self._alone is not None and began is not None:
+            self._alone.note_step(time.perf_counter() - began)
+        return told
+
+    def _tell_of(self, place: int, ids: Sequence[int], likelihood: Likelihood | None = None) -> list[Drawn]:
+        """Note what a row has drawn, and lead its guide on."""
+        row = self._rows[place]
+        self._told[place] += ids
+        if row.guide is not None:
+            for token in ids:
+                row.guide.advance(token)
+        if self._alone is not None:
+            self._alone.extend(ids)
+        return [Drawn(row.key, token, likelihood) for token in ids]
 
     def _forward(self, tokens: mx.array) -> mx.array:
         """Feed an id a row; the logits of the next, [rows, vocabulary]."""
@@ -159,15 +232,16 @@ class Batch:
             mx.async_eval(logits)  # the device computes while the host asks the guides
         return logits
 
-    def _draw(self, logits: mx.array) -> mx.array:
+    def _draw(self, logits: mx.array) -> _Flying:
         assert self._controls is not None
         assert self._recent is not None
         masks = masks_of([row.guide for row in self._rows], logits.shape[1]) if self._is_guided else None
         drawn = draw(logits, self._controls, self._recent, self._positions, self._ends, masks=masks)
+        likelihoods = self._asking.measure(logits, drawn) if self._asking else None
         # The rings too: without penalties nobody looks at them, and joins and leaves would pile up uncomputed.
-        mx.async_eval(drawn, self._recent.ids)
+        mx.async_eval(drawn, self._recent.ids, *(likelihoods.arrays if likelihoods else ()))
         self._positions = self._positions + 1
-        return drawn
+        return _Flying(drawn, likelihoods)
 
 
 def _read(tokens: mx.array) -> list[int]:

@@ -10,12 +10,15 @@ import mlx.core as mx
 
 from worker.engine.cache.cache import PromptCache
 
-from .admission import Demand, Room, cache_room, choose_group, chunk_size
+from .admission import Demand, Room, cache_room, choose_group, chunk_size, free_seats, kv_tokens
 from .batch import Batch
-from .device import is_gpu, kv_tokens, room_bytes
+from .device import free_buffers, is_gpu
+from .drawn import Drawn
+from .gauge import Gauge
 from .model import KV, Model, vocabulary_of
 from .pace import Pace
 from .prefill import Prefill
+from .pressure import Held, Pressure, too_many
 from .recall import Recall
 from .row import Row
 from .settings import Settings
@@ -56,13 +59,17 @@ class Decoder:
         slots: int,
         prefill_step: int,
         cache_bytes: int | None = 0,
+        gauge: Gauge | None = None,
         is_ahead: bool | None = None,
+        may_guess: bool = True,
     ) -> None:
         """`cache_bytes` is the prompt cache's cap; None is a share of what `warm_up` finds free.
 
-        `is_ahead` is the batch's; None chooses what suits the device.
+        `gauge` knows the memory; None: all that the device has may be used. `is_ahead` is the batch's; None chooses
+        what suits the device. `may_guess` lets a lone row guess at its next ids where that pays.
         """
         self._model = model
+        self.gauge = gauge or Gauge()
         self.vocabulary = vocabulary_of(model)
         # Some kinds of caches can't be merged: such a model is served one row at a time.
         self.slots = slots if KV.fresh(model).can_merge else 1
@@ -77,7 +84,7 @@ class Decoder:
         self._long: Prefill | None = None  # a prompt of several chunks
         self._group: Prefill | None = None  # prompts of one chunk
         self._is_long_next = True
-        self._batch = Batch(model, ends, is_ahead=is_gpu() if is_ahead is None else is_ahead)
+        self._batch = Batch(model, ends, is_ahead=is_gpu() if is_ahead is None else is_ahead, may_guess=may_guess)
 
     @property
     def busy(self) -> int:
@@ -105,6 +112,11 @@ class Decoder:
     def kv_bytes(self) -> int:
         """Memory that all rows' state holds, in bytes."""
         return self._batch.kv_bytes + sum(prefill.kv_bytes for prefill in self._prefills())
+
+    @property
+    def pressure(self) -> Pressure:
+        """How short memory is."""
+        return self.gauge.pressure
 
     @property
     def prompt_cache(self) -> PromptCache[KV]:
@@ -136,6 +148,16 @@ class Decoder:
         if self.is_idle:
             mx.clear_cache()  # freed buffers, a gigabyte after a long prompt: let others have them meanwhile
 
+    def relieve(self) -> list[int]:
+        """Look after the memory, a few times a second: let go of what is only kept, and tell the rows that must leave.
+
+        Those are still here: the caller drops them, for somebody else to go on with.
+        """
+        if not self.gauge.is_due:
+            return []
+        self.gauge.read(self._spare, is_idle=self.is_idle)
+        return too_many(self.gauge.used_bytes, self.gauge.limit_bytes, self._held()) if self.pressure == "hard" else []
+
     def admit(self) -> list[Admitted]:
         """Give slots to the rows whose turn it is; tell which. Their prompts are read by `prefill`."""
         if self._group is not None or not self._waiting or self.busy == self.slots:
@@ -155,8 +177,8 @@ class Decoder:
         self._make_room()
         return [Admitted(start.row.key, start.cached) for start in starts]
 
-    def decode(self) -> list[tuple[int, int]]:
-        """Take one step; tell (key, id) for each row that has one. The caller drops ended rows before the next."""
+    def decode(self) -> list[Drawn]:
+        """Take one step; tell what the rows have drawn. The caller drops ended rows before the next."""
         drawn = self._batch.step()
         self._recall.note(drawn)
         self.steps += bool(drawn)
@@ -189,8 +211,10 @@ class Decoder:
                 self.prefill()
             self._bytes_per_token = self._batch.bytes_per_token
             self.drop({0})
-        self._kv_tokens = kv_tokens(self._bytes_per_token)
-        cap = room_bytes() // _CACHE_SHARE if self._cache_bytes is None else self._cache_bytes
+        free_buffers()  # what loading has left
+        room_bytes = self.gauge.room_bytes()
+        self._kv_tokens = kv_tokens(room_bytes, self._bytes_per_token)
+        cap = room_bytes // _CACHE_SHARE if self._cache_bytes is None else self._cache_bytes
         self._recall = Recall(self._model, PromptCache(cap))
         self.steps = 0
 
@@ -205,6 +229,22 @@ class Decoder:
         places = choose_group([demands[at] for at in may_pass], self._room(), chunk)
         return [self._waiting[may_pass[place]] for place in places]
 
+    def _held(self) -> list[Held]:
+        """The rows that hold a slot, the oldest first."""
+        rows = self._batch.rows
+        share = self._batch.kv_bytes // max(1, len(rows))
+        decoding = [Held(row.key, share, self._batch.fed(row.key)) for row in rows]
+        return decoding + [
+            Held(row.key, prefill.kv_bytes // len(prefill.rows), prefill.done)
+            for prefill in self._prefills()
+            for row in prefill.rows
+        ]
+
+    def _spare(self, wanted_bytes: int) -> None:
+        """Let go of so much of the prompt cache, and of everything that is free."""
+        self.prompt_cache.bound(self.prompt_cache.held_bytes - wanted_bytes)
+        free_buffers()
+
     def _keep_state(self, keys: Collection[int]) -> None:
         """Keep the states of rows that are about to leave the batch."""
         if not self.prompt_cache.is_on:
@@ -218,7 +258,7 @@ class Decoder:
         if self.prompt_cache.is_on:
             held = self.prompt_cache.held_bytes
             spare = cache_room(self._room(), self._bytes_per_token)
-            free = held + room_bytes() // 2
+            free = held + self.gauge.room_bytes() // 2
             self.prompt_cache.bound(free if spare is None else min(spare, free))
 
     def _next_prefill(self) -> Prefill | None:
@@ -245,4 +285,5 @@ class Decoder:
     def _room(self) -> Room:
         rows = [*self._batch.rows, *(row for prefill in self._prefills() for row in prefill.rows)]
         longest = max((row.longest for row in rows), default=0)
-        return Room(self.slots - self.busy, self._kv_tokens, len(rows), longest)
+        free = free_seats(self.slots, self.busy, is_short=bool(self.pressure))
+        return Room(free, self._kv_tokens, len(rows), longest)

@@ -1,27 +1,28 @@
-"""The device, how much memory it has, and how much of it the engine may hold."""
+"""The device, how much memory it has and this process holds of it, and what MLX is told of that."""
 
 import os
-from pathlib import Path
 
 import mlx.core as mx
 
-from worker.engine.load.memory import available_bytes
+from worker.engine.load.device import memory
 
-from .admission import COPIES
+from .footprint import footprint_bytes, free_heap
+from .pressure import SOFT
 
 _GIB = 1 << 30
-# Part of the machine that weights, state and buffers may fill: beyond, a Mac swaps and Metal aborts.
-_SHARE = 0.85
 
 
-def limit_memory() -> None:
+def limit_memory(limit_bytes: int, *, wired_bytes: int | None = None) -> None:
     """Bound what MLX keeps and takes. The memory limit is only a hint to it: what may join is decided in `admission`.
 
-    The wired limit is left alone: setting it under concurrency has panicked macOS (mlx issue 3186).
+    The wired limit is left alone unless it is asked for: setting it under load, with caches coming and going, has
+    panicked macOS's kernel within minutes (mlx issue 3186), and without it never. It helps a model that is nearly as
+    large as the memory, whose weights macOS would else page out.
     """
-    total = total_bytes()
-    mx.set_cache_limit(min(total // 16, 2 * _GIB))
-    mx.set_memory_limit(int(total * _SHARE))
+    mx.set_cache_limit(min(limit_bytes // 16, 2 * _GIB))
+    mx.set_memory_limit(int(limit_bytes * SOFT))
+    if wired_bytes is not None and mx.metal.is_available():
+        mx.set_wired_limit(wired_bytes)
 
 
 def is_gpu() -> bool:
@@ -30,32 +31,24 @@ def is_gpu() -> bool:
 
 
 def total_bytes() -> int:
-    """The memory that the device shares or has, in bytes."""
-    info = mx.device_info()
-    for name in ("max_recommended_working_set_size", "memory_size", "total_memory"):
-        if isinstance(size := info.get(name), int) and size > 0:
-            return size
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """The memory that the device shares or has, in bytes; a container's where that is less."""
+    total, _ = memory()
+    return total or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def free_bytes() -> int | None:
+    """What can be taken without swapping; None where nobody can tell."""
+    return memory()[1]
 
 
 def used_bytes() -> int:
-    """What this process holds: by MLX's count or the system's, whichever is more."""
-    return max(mx.get_active_memory() + mx.get_cache_memory(), _resident_bytes())
+    """What this process holds of the device's memory: by MLX's count or the system's, whichever is more."""
+    counted = mx.get_active_memory() + mx.get_cache_memory()
+    # A card's memory is not the host's.
+    return max(counted, footprint_bytes()) if not is_gpu() or mx.metal.is_available() else counted
 
 
-def kv_tokens(bytes_per_token: int) -> int | None:
-    """How many tokens of state fit beside what is held now; None where a token takes nothing."""
-    return room_bytes() // (bytes_per_token * COPIES) if bytes_per_token > 0 else None
-
-
-def room_bytes() -> int:
-    """How many bytes can be taken beside what is held now."""
-    rooms = [int(total_bytes() * _SHARE) - mx.get_active_memory()]
-    if not is_gpu() and (free := available_bytes()) is not None:
-        rooms.append(int(free * _SHARE))
-    return max(0, min(rooms))
-
-
-def _resident_bytes() -> int:
-    statm = Path("/proc/self/statm")  # Linux only; on a Mac MLX's own count is the better one
-    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else 0
+def free_buffers() -> None:
+    """Give back what is held for reuse: MLX's freed buffers, and the heap's free pages."""
+    mx.clear_cache()
+    free_heap()

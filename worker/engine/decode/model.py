@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self, cast
 import mlx.core as mx
 from mlx_lm.models.cache import (  # pyright: ignore[reportMissingTypeStubs] mlx_lm is untyped
     ArraysCache,
+    BatchKVCache,
     CacheList,
     KVCache,
     QuantizedKVCache,
@@ -22,6 +23,9 @@ from mlx_lm.models.cache import (  # pyright: ignore[reportMissingTypeStubs] mlx
 # long as it has dropped none. Other kinds can't, and some of them say that they can: ConcatenateKVCache goes on behind
 # what it should have trimmed, ChunkedKVCache would lack what it has dropped.
 _KEEP_ALL = (KVCache, QuantizedKVCache)
+
+# Kinds of which the last ids of all rows can be taken out again at any time.
+_REWINDABLE = (KVCache, BatchKVCache)
 
 
 class Model(Protocol):
@@ -74,6 +78,16 @@ class KV:
     def can_always_trim(self) -> bool:
         """Whether `trim` will work on this single row however much it reads."""
         return all(_keeps_all(layer) for layer in self.layers)
+
+    @property
+    def can_rewind(self) -> bool:
+        """Whether `rewind` works on these rows."""
+        return all(isinstance(layer, _REWINDABLE) for layer in self.layers)
+
+    def rewind(self, ids: int) -> None:
+        """Take the last so many ids out of every row."""
+        for layer in self.layers if ids else ():
+            layer.trim(ids)
 
     def copy(self) -> Self:
         """A state of its own with the same contents: the memory is shared until one of both is written to."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from worker.engine.cache.cache import LEAST_TOKENS, PromptCache
 
+from .drawn import Drawn
 from .model import KV, Model
 from .row import Row
 
@@ -50,15 +51,15 @@ class Recall:
             kv.trim(hit.surplus)
         return Start(row, kv, hit.tokens)
 
-    def note(self, drawn: Sequence[tuple[int, int]]) -> None:
+    def note(self, drawn: Sequence[Drawn]) -> None:
         """Remember the ids that rows have drawn, as they stand in the state with the others."""
         if self.cache.is_on:
-            for key, token in drawn:
-                self._drawn.setdefault(key, []).append(token)
+            for each in drawn:
+                self._drawn.setdefault(each.key, []).append(each.token)
 
     def keep(self, row: Row, fed: int, state: Callable[[], KV]) -> None:
         """Keep the state that has read the row's first `fed` ids; it is asked for only where it is worth keeping."""
-        if not self.cache.is_on or fed < LEAST_TOKENS:
+        if not self.cache.has_room or fed < LEAST_TOKENS:
             return
         ids = [*row.ids, *self._drawn.get(row.key, ())][:fed]
         assert len(ids) == fed, "an id that was fed has been told before"

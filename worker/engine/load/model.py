@@ -40,12 +40,14 @@ def load_model(
     *,
     progress: Callable[[str, float | None], None],
     adapter: Path | None = None,
+    memory_limit_bytes: int | None = None,
     context_cap_tokens: int = _CONTEXT_CAP_TOKENS,
 ) -> Loaded:
     """Load the MLX model folder at `path`. Blocks; the thread that calls is the one that may decode with the model.
 
     With `adapter`, a folder too, the result is the model that was fine-tuned, and bears the adapter's name.
-    On a CPU quantized weights become float32 where memory allows, since that is many times faster there.
+    On a CPU quantized weights become float32 where memory allows, since that is many times faster there. No more than
+    `memory_limit_bytes` is taken as there.
 
     Raises:
         Refused: no such folder, or one that is incomplete, broken or not supported; one line says what to do.
@@ -59,7 +61,7 @@ def load_model(
     from .weights import load_parts  # noqa: PLC0415 -- likewise, and its libraries take two seconds
 
     name, is_cpu = device()
-    total_bytes, free_bytes = memory()
+    total_bytes, free_bytes = (_at_most(memory_limit_bytes, size) for size in memory())
     blas = running_blas() if is_cpu and sys.platform == "linux" else None
     compute = Compute(name, is_cpu, blas, free_bytes, total_bytes)
     model, tokenizer, weights = load_parts(folder, tuning, compute, progress)
@@ -72,3 +74,7 @@ def load_model(
         note=note(compute, weights),
         name=folder_name(tuning.path) if tuning else folder.name,
     )
+
+
+def _at_most(limit_bytes: int | None, size: int | None) -> int | None:
+    return min((known for known in (limit_bytes, size) if known is not None), default=None)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from shared.errors import PoolError, Refused
 from shared.event import Usage
 from shared.job import check_ask
-from worker.engine.wire import Done, Error, Generate, Started, Stats, encode_line
+from worker.engine.wire import Done, Error, Generate, HandedBack, Started, Stats, encode_line
 
 from .generation import Generation
 from .prompt import Prompt, render
@@ -42,6 +42,7 @@ class Batch:
         self._rows: list[Generation] = []
         self.steps = 0
         self.tokens = 0  # generated since the start
+        self.handed_back = 0  # generations, likewise
 
     @property
     def is_idle(self) -> bool:
@@ -82,6 +83,7 @@ class Batch:
         """Compute one prefill chunk, and an id for every row that has its prompt."""
         self.steps += 1
         lines, takes_ns = self._prefill(now_ns)
+        lines += self._hand_back()
         due = [row for row in self._rows if row.due_ns <= now_ns and not row.prefill_left and not row.is_ended]
         lines.extend([row.step(now_ns) for row in due])
         self.tokens += len(due)
@@ -101,6 +103,8 @@ class Batch:
             waiting=waiting,
             prefill_tokens=unread,
             prefill_tokens_per_second=self._settings.prefill_tokens_per_second,
+            pressure=self._settings.pressure,
+            handed_back=self.handed_back,
             steps=self.steps,
         )
 
@@ -122,6 +126,15 @@ class Batch:
     def _must_wait(self, row: Generation) -> bool:
         """Prompts by hand may have no id: their answers must not mingle."""
         return row.is_by_hand and any(other.is_by_hand for other in self._rows)
+
+    def _hand_back(self) -> list[bytes]:
+        """Let those go whose prompt says so, in the words of an engine that has no memory for them."""
+        leaving = [row for row in self._rows if row.is_full]
+        is_alone = len(self._rows) == 1
+        if leaving:
+            self._rows = [row for row in self._rows if row not in leaving]
+            self.handed_back += len(leaving)
+        return [encode_line(HandedBack(id=row.id, alone=is_alone)) for row in leaving]
 
     def _prefill(self, now_ns: int) -> tuple[list[bytes], int]:
         """Compute the next chunk of the first row that needs one; where prefill costs nothing, all of them."""

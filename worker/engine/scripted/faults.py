@@ -8,6 +8,7 @@
 `--fault KIND@n` strikes at the process's n-th decode step, with n = 0 while it loads. In a prompt `[[KIND@n]]` strikes
 before the n-th id of the generation, ids of earlier attempts counted, with n = 0 in its prefill: every attempt dies
 there, as with a job that is poison. `[[KIND@+n]]` counts this attempt's ids only: each attempt gets a bit further.
+`[[full@n]]` and `[[full@+n]]` hand the generation back there, as an engine does that has no memory for it.
 `[[slow:20]]` gives that generation a token each 20 ms, and leaves the others their pace.
 """
 
@@ -24,6 +25,7 @@ GARBAGE = b"\xff\xfe{not json\n"
 
 _FAULT = re.compile(r"(hang|crash|oom|garbage)@(\+?)([0-9]{1,9})")
 _FAULT_IN_PROMPT = re.compile(rf"\[\[{_FAULT.pattern}\]\]")
+_FULL_IN_PROMPT = re.compile(r"\[\[full@(\+?)([0-9]{1,9})\]\]")
 _SLOW_IN_PROMPT = re.compile(r"\[\[slow:([0-9]{1,6})\]\]")
 
 
@@ -50,6 +52,12 @@ def parse_fault(text: str) -> Fault:
 def faults_in(prompt: str) -> list[Fault]:
     """Return the faults that a prompt's directives ask for."""
     return [_fault_of(match) for match in _FAULT_IN_PROMPT.finditer(prompt)]
+
+
+def full_in(prompt: str, count: int) -> int | None:
+    """Return before which id a prompt has its generation handed back, if it does; `count` is where it began."""
+    match = _FULL_IN_PROMPT.search(prompt)
+    return int(match[2]) + (count if match[1] else 0) if match else None
 
 
 def pace_in(prompt: str) -> int | None:

@@ -4,12 +4,13 @@ Everything here is a function of the request and the ids; the clock only paces i
 """
 
 from shared.errors import Fault
-from shared.event import Reason, Timings, Usage
+from shared.event import Reason, Timings, TokenLogprob, Usage
 from worker.engine.text.stop import StopMatcher
 from worker.engine.wire import Done, Generate, Prefill, Started, Token, encode_line
 
 from .draw import after, draw, root
-from .faults import FaultKind, faults_in, pace_in, strike
+from .faults import FaultKind, faults_in, full_in, pace_in, strike
+from .likelihood import logprob_behind
 from .prompt import Prompt
 from .settings import Settings
 from .vocabulary import EOS, Edge, Vocabulary
@@ -43,15 +44,24 @@ class Generation:
         self._stops = StopMatcher(ask.stops) if ask.stops else None
         # The part of every token line before the content, as `encode_line` would write it.
         self._head = encode_line(Token(id=ask.id))[:-2] + b","
-        self._is_plain = self._stops is None and not is_by_hand
+        self._logprobs = ask.logprobs
+        self._is_plain = self._stops is None and not is_by_hand and ask.logprobs is None
         self._go_on_after(ask.resume.tokens if ask.resume else [])
         self.prefill_left = prompt.tokens + self.count
         self._faults: dict[int, FaultKind] = {
             fault.at + (self.count if fault.is_relative else 0): fault.kind for fault in faults_in(prompt.text)
         }
+        self._full_at = None if is_by_hand else full_in(prompt.text, self.count)
         self._pace_ns = (pace_in(prompt.text) or 0) * _NS_PER_MS
         self.due_ns = 0
         self._taken_ns = self._admitted_ns = self._decoding_ns = now_ns
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether its prompt has it handed back now."""
+        if self._full_at is None or self.prefill_left or self.is_ended:
+            return False
+        return self.count + 1 >= self._full_at
 
     def begin(self, now_ns: int) -> bytes:
         """Take a slot; the line says so."""
@@ -76,20 +86,22 @@ class Generation:
         """Generate one id and return its lines."""
         self.count = position = self.count + 1
         garbage = strike(self._faults[position]) if position in self._faults else b""
-        edge = draw(self._state, self._node, self._eos_every)
-        self._state = after(self._state, edge.id)
+        state, node = self._state, self._node
+        edge = draw(state, node, self._eos_every)
+        self._state = after(state, edge.id)
         self._node = edge.node
         self.due_ns = now_ns + self._pace_ns
         if self._is_plain and position < self._limit and edge.id != EOS:
             return garbage + self._head + edge.tail
-        return garbage + self._carefully(edge, now_ns)
+        logprobs: list[TokenLogprob] = []
+        if self._logprobs is not None and edge.id != EOS:
+            logprobs.append(logprob_behind(state, node, edge.id, self._logprobs))
+        return garbage + self._carefully(edge, logprobs, now_ns)
 
-    def _carefully(self, edge: Edge, now_ns: int) -> bytes:
-        """Do what most ids don't need: stop strings, the end, a peer without `op`."""
-        text = self._show(edge)
-        if self.reason is None:
-            return self._token(text, edge.id)
-        return self._token(text, edge.id) + self._done(self.reason, now_ns)
+    def _carefully(self, edge: Edge, logprobs: list[TokenLogprob], now_ns: int) -> bytes:
+        """Do what most ids don't need: stop strings, logprobs, the end, a peer without `op`."""
+        token = self._token(self._show(edge), edge.id, logprobs)
+        return token if self.reason is None else token + self._done(self.reason, now_ns)
 
     def _show(self, edge: Edge) -> str:
         """Return the text that an id releases, and settle whether it is the last one.
@@ -119,9 +131,9 @@ class Generation:
             self._show(edge)
         self._resumed = self.count
 
-    def _token(self, text: str, token_id: int) -> bytes:
+    def _token(self, text: str, token_id: int, logprobs: list[TokenLogprob]) -> bytes:
         if not self.is_by_hand:
-            return encode_line(Token(id=self.id, content=text, tokens=[token_id]))
+            return encode_line(Token(id=self.id, content=text, tokens=[token_id], logprobs=logprobs))
         return encode_line(Token(id=self.id, content=text)) if text else b""
 
     def _done(self, reason: Reason, now_ns: int) -> bytes:
@@ -132,4 +144,5 @@ class Generation:
             decode_ms=(now_ns - self._decoding_ns) / _NS_PER_MS,
         )
         usage = Usage(prompt_tokens=self.prompt.tokens, completion_tokens=self.count)
-        return encode_line(Done(id=self.id, reason=reason, usage=usage, timings=timings))
+        stop = self._stops.matched if self._stops else None
+        return encode_line(Done(id=self.id, reason=reason, usage=usage, timings=timings, stop=stop))

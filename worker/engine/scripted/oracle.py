@@ -1,14 +1,15 @@
 """What the scripted engine answers, said in the plainest way: the yardstick that tests hold every stream against.
 
-It shares the draw with the engine and nothing else: no hold-back, no batch, no pipe.
+It shares with the engine the draw and its likelihood, and nothing else: no hold-back, no batch, no pipe.
 """
 
 from typing import NamedTuple
 
-from shared.event import Reason
+from shared.event import Reason, TokenLogprob
 from shared.job import Ask
 
 from .draw import after, draw, root
+from .likelihood import logprob_behind
 from .prompt import render
 from .vocabulary import DEFAULT_SIZE, EOS, Vocabulary, piece_of
 
@@ -19,6 +20,7 @@ class Answer(NamedTuple):
     text: str
     ids: list[int]
     reason: Reason
+    logprobs: list[TokenLogprob]  # of the ids but one that ends the turn, where they are asked for
 
 
 def expected(
@@ -37,16 +39,19 @@ def expected(
     state = root(render(ask).canonical, seed=seed, temperature=ask.temperature)
     node = Vocabulary(vocabulary).start
     ids: list[int] = []
+    logprobs: list[TokenLogprob] = []
     reason: Reason = "length"
     while len(ids) < limit:
         edge = draw(state, node, eos_every)
+        if ask.logprobs is not None and edge.id != EOS:
+            logprobs.append(logprob_behind(state, node, edge.id, ask.logprobs))
         state, node = after(state, edge.id), edge.node
         ids.append(edge.id)
         if edge.id == EOS or (ask.stops and _cut_at(_text_of(ids), ask.stops) is not None):
             reason = "stop"
             break
     text = _text_of(ids)
-    return Answer(text[: _cut_at(text, ask.stops)], ids, reason)
+    return Answer(text[: _cut_at(text, ask.stops)], ids, reason, logprobs)
 
 
 def _text_of(ids: list[int]) -> str:

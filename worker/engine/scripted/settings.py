@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import msgspec
 
@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     load_ms: float = 0.0
     vocabulary: int = DEFAULT_SIZE
     eos_every: int | None = None  # None: every generation runs to its limit or a stop string
+    pressure: Literal["", "soft", "hard"] = ""
     fault: Fault | None = None
 
     @property
@@ -56,6 +57,7 @@ def read_settings(argv: Sequence[str]) -> Settings:
     parser.add_argument(
         "--eos-every", type=_whole(1, 1_000_000), help="end a turn at one id in so many (default: never)"
     )
+    parser.add_argument("--pressure", choices=("soft", "hard"), default="", help="how short of memory it says it is")
     parser.add_argument(
         "--fault", type=_fault, metavar="KIND@STEP", help="hang, crash, oom or garbage; step 0 is while loading"
     )

@@ -82,6 +82,11 @@ class Speech:
         return self._stops.has_matched
 
     @property
+    def stopped_at(self) -> str | None:
+        """The stop string that was found."""
+        return self._stops.matched
+
+    @property
     def has_called(self) -> bool:
         """Whether a call was made."""
         return self._calls is not None and self._calls.count > 0

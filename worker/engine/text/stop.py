@@ -11,7 +11,12 @@ class StopMatcher:
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = stops
         self._held = ""
-        self.has_matched = False
+        self.matched: str | None = None  # the one that was found
+
+    @property
+    def has_matched(self) -> bool:
+        """Whether one was found."""
+        return self.matched is not None
 
     def feed(self, text: str) -> str:
         """Take more text; return what can be shown."""
@@ -19,7 +24,7 @@ class StopMatcher:
             return text
         text = self._held + text
         if match := first_match(text, self._stops):
-            self.has_matched, self._held = True, ""
+            self.matched, self._held = text[match.begin : match.end], ""
             return text[: match.begin]
         shown = len(text) - length_held(text, self._stops)
         self._held = text[shown:]

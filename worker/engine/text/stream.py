@@ -26,9 +26,18 @@ class TextStream:
         return self._speech.is_stopped
 
     @property
+    def stopped_at(self) -> str | None:
+        """The stop string that was found."""
+        return self._speech.stopped_at
+
+    @property
     def has_called(self) -> bool:
         """Whether a tool was called."""
         return self._speech.has_called
+
+    def bytes_of(self, token: int) -> bytes:
+        """The bytes that an id stands for, whatever text they come to with those around it."""
+        return self._tokenizer.bytes_of(token)
 
     def feed(self, token: int) -> Said:
         """Take an id; return what it released, often more or less than its own text."""

@@ -11,6 +11,7 @@ from transformers.utils import chat_template_utils
 from shared.errors import Refused
 
 from .dialect import Dialect
+from .spelling import spelling_of
 
 
 class Detokenizer(Protocol):
@@ -38,6 +39,9 @@ class Tokenizer:
         self._size = len(wrapped)
         pieces = cast("list[str | None]", wrapped.convert_ids_to_tokens(list(range(self._size))))
         self._gaps = frozenset(token for token, piece in enumerate(pieces) if piece is None)
+        self._spelling = spelling_of(pieces)
+        self._added = frozenset(cast("Mapping[int, Any]", wrapped.added_tokens_decoder))
+        self._bytes: dict[int, bytes] = {}  # of the ids that were asked for
         self.dialect = Dialect(wrapped)
 
     @property
@@ -74,6 +78,13 @@ class Tokenizer:
         """Whether the id stands for text; models are padded with ids that stand for none."""
         return token < self._size and token not in self._gaps
 
+    def bytes_of(self, token: int) -> bytes:
+        """The bytes that the id stands for, often part of a character; none for an id without text."""
+        known = self._bytes.get(token)
+        if known is None:
+            known = self._bytes[token] = self._spelled(token) if self.has_text(token) else b""
+        return known
+
     def detokenizer(self) -> Detokenizer:
         """A fresh detokenizer."""
         return cast("Detokenizer", self._wrapped.detokenizer)
@@ -108,6 +119,11 @@ class Tokenizer:
                 "invalid_value", f"The model's chat template takes no such messages: {error}", param="messages"
             ) from error
         return list(ids)
+
+    def _spelled(self, token: int) -> bytes:
+        if self._spelling is None:
+            return self._wrapped.decode([token]).encode()
+        return self._spelling(self._wrapped.convert_ids_to_tokens(token), is_added=token in self._added)
 
     def _set_clock(self, now_ms: int) -> None:
         """Show every attempt of a job the same time. The library gives templates no other way to its clock."""
