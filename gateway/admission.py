@@ -3,8 +3,7 @@
 The choices are plain functions on values; `Admission` asks Redis for the values.
 """
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NoReturn
 
 import msgspec
@@ -13,82 +12,141 @@ from shared.errors import Fault, Refused
 from shared.job import DEFAULT_TIMEOUT_MS, Job, encode_job
 from shared.pool import Pool
 from shared.queue import Queue, Submission, Submitted, keyed_job_id, new_job_id
+from shared.tracing import context_in
 
+from .access.charge import Charge, Till, cost_of
+from .aliases import Aliases, meant_by
+from .caller import Caller
 from .surveys import Surveys
 
-TENANT = ""  # one shared key, one tenant
+MAX_SEED = 2**63 - 1
 OUTAGE_AFTER_S = 10.0  # a rolling restart of the only worker is no outage
 KEYED_LINGER_MS = 30_000
 MAX_KEY_CHARACTERS = 256
-_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Ticket(msgspec.Struct, frozen=True):
-    """A job with its place: submitting it any number of times submits it once."""
+    """Jobs with their place, one for each answer that is wanted: submitting them any number of times submits them once.
+
+    `job` is the first of them; the others are delivered like it.
+    """
 
     queue: Queue
-    submission: Submission
+    submissions: Sequence[Submission]
     job: Job
     linger_ms: int
     trace: str
+    tenant: str
+    charge: Charge | None = None  # what was taken for them; None: nothing is counted for this caller
+    note: bytes = b""  # kept beside the first job, for whoever asks for it later
 
-    async def submit(self) -> Submitted:
-        """Put the job on its queue.
+    @property
+    def runs_on(self) -> bool:
+        """Whether the jobs go on without anybody who follows them."""
+        return self.job.background or self.linger_ms > 0
+
+    async def submit(self) -> list[Submitted]:
+        """Put the jobs on their queue: all, or none.
 
         Raises:
             Refused: queue_full, idempotency_mismatch.
-            Fault: broker_down; whether the job is on the queue is unknown then.
+            Fault: broker_down; whether the jobs are on the queue is unknown then.
 
         """
-        submitted = await self.queue.submit(
-            [self.submission],
-            job_class=self.job.class_,
-            attached=not self.job.background,
-            may_wait=may_wait(self.job),
-            tenant=TENANT,
-            trace=self.trace,
-        )
-        return submitted[0]
+        try:
+            submitted = await self.queue.submit(
+                self.submissions,
+                job_class=self.job.class_,
+                attached=not self.job.background,
+                may_wait=may_wait(self.job),
+                tenant=self.tenant,
+                trace=self.trace,
+            )
+        except Refused:
+            await self.withdraw()
+            raise
+        if self.charge:
+            await self.charge.settle({each.id: 0 for each in submitted if not each.is_new})
+        if self.note:
+            await self.queue.keep(submitted[0].id, self.note)
+        return submitted
+
+    async def withdraw(self) -> None:
+        """Give back what was taken for the jobs: none of them was submitted."""
+        if self.charge:
+            await self.charge.withdraw()
 
 
 class Admission:
     """Turns requests into tickets."""
 
-    def __init__(self, pool: Pool, surveys: Surveys, default_model: str | None) -> None:
+    def __init__(
+        self, pool: Pool, surveys: Surveys, till: Till, default_model: str | None, aliases: Aliases | None = None
+    ) -> None:
         self._pool = pool
+        self._till = till
         self._surveys = surveys
         self._default_model = default_model
+        self._aliases = aliases or {}
 
-    async def admit(self, job: Job, headers: Mapping[str, str]) -> Ticket:
-        """Give a job its queue and its id.
+    async def admit(self, job: Job, headers: Mapping[str, str], caller: Caller, *, answers: int = 1) -> Ticket:
+        """Give a job its queue and its id; where several answers are wanted, to each.
 
         Raises:
-            Refused: the model is unknown, or must be named; the request names two ids.
+            PoolError: as `admit_all`.
+
+        """
+        return await self.admit_all([variant_of(job, number) for number in range(answers)], headers, caller)
+
+    async def admit_all(self, jobs: Sequence[Job], headers: Mapping[str, str], caller: Caller) -> Ticket:
+        """Give jobs of one request, which differ in prompt and seed only, their queue and their ids.
+
+        Raises:
+            Refused: the model is unknown, or must be named; the request names two ids; the caller may not do this, or
+                not so much of it.
             Fault: no_worker, broker_down.
 
         """
+        if caller.is_bulk:
+            jobs = [msgspec.structs.replace(job, class_="lo", background=True) for job in jobs]
+        job = jobs[0]
+        if job.class_ == "hi" and not caller.may_hi:
+            raise Refused("key_not_allowed", "This key is not for jobs of the class `hi`.", param="class")
         key = key_of(job, headers.get("idempotency-key"))
-        model = await self._model(job.model)
+        model = await self._model(job.model, caller)
         queue = self._pool.queue(model)
-        job_id = new_job_id(model) if key is None else keyed_job_id(model, TENANT, key)
-        is_known = key is not None and (await queue.peek([job_id]))[0] is not None
+        ids = [id_of(model, caller.tenant, key, number) for number in range(len(jobs))]
+        is_known = key is not None and (await queue.peek(ids[:1]))[0] is not None
         if not is_known and not may_wait(job):
             await self._check_workers(model)
-        trace = headers.get("traceparent", "")
+        timeout_ms = job.timeout_ms or DEFAULT_TIMEOUT_MS
+        bodies = [body_of(each, model) for each in jobs]
+        linger_ms = linger_of(job, has_key=key is not None)
+        is_followed = not (job.background or linger_ms)
+        costs = [cost_of(each, len(body), is_followed=is_followed) for each, body in zip(jobs, bodies, strict=True)]
         return Ticket(
             queue=queue,
-            submission=Submission(job_id, body_of(job, model), job.timeout_ms or DEFAULT_TIMEOUT_MS),
+            submissions=[Submission(job_id, body, timeout_ms) for job_id, body in zip(ids, bodies, strict=True)],
             job=job,
-            linger_ms=linger_of(job, has_key=key is not None),
-            trace=trace if _TRACE.fullmatch(trace) else "",
+            linger_ms=linger_ms,
+            trace=context_in(headers.get("traceparent", "")),
+            tenant=caller.tenant,
+            charge=await self._till.charge(caller, dict(zip(ids, costs, strict=True)), is_followed=is_followed),
         )
 
-    async def _model(self, asked: str | None) -> str:
-        if asked is not None and await self._surveys.knows(asked):
-            return asked
-        surveys = {survey.model: survey for survey in await self._surveys.all()}
+    async def _model(self, asked: str | None, caller: Caller) -> str:
+        # For a key that is for some models, there are no others: not even by a name in a message.
+        if asked is not None:
+            served = [model for model in await self._surveys.models() if caller.may_use(model)]
+            asked = meant_by(asked, served, self._aliases)
+            if not caller.may_use(asked):
+                raise Refused("key_not_allowed", "This key is not for this model.", param="model")
+            if await self._surveys.knows(asked):
+                return asked
+        surveys = {survey.model: survey for survey in await self._surveys.all() if caller.may_use(survey.model)}
         live = [model for model, survey in surveys.items() if survey.live_workers]
-        return choose_model(asked, served=surveys, live=live, default=self._default_model)
+        default = self._default_model if self._default_model and caller.may_use(self._default_model) else None
+        return choose_model(asked, served=surveys, live=live, default=default)
 
     async def _check_workers(self, model: str) -> None:
         await self._surveys.of(model)
@@ -142,9 +200,22 @@ def linger_of(job: Job, *, has_key: bool) -> int:
     return KEYED_LINGER_MS if has_key else 0
 
 
+def variant_of(job: Job, number: int) -> Job:
+    """The job for the n-th answer, from 0: a seed that was given would otherwise draw the same answer n times."""
+    return job if job.seed is None or not number else msgspec.structs.replace(job, seed=(job.seed + number) & MAX_SEED)
+
+
 def body_of(job: Job, model: str) -> bytes:
     """The body that goes on the queue: without what only its delivery needs, so that equal work is equal bytes."""
     return encode_job(msgspec.structs.replace(job, model=model, id=None, stream=True, linger_ms=None))
+
+
+def id_of(model: str, tenant: str, key: str | None, number: int) -> str:
+    """The id of a request's n-th job, from 0: with a key always the same, else a new one."""
+    if key is None:
+        return new_job_id(model)
+    # A NUL stands in no header and no id, so no client's key is another's further answer.
+    return keyed_job_id(model, tenant, f"{key}\0{number}" if number else key)
 
 
 def _refuse_model(model: str, served: Collection[str]) -> NoReturn:

@@ -1,5 +1,6 @@
 """The routes, and what stands around them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,14 +12,17 @@ from starlette.routing import Route
 
 from shared.errors import PoolError
 
+from .access.host import Hosts
+from .access.lock import Lock
 from .chat import Chat
 from .door import Door
 from .drain import Drain
 from .errors import on_crash, on_http_error, on_pool_error
 from .health import check_health
-from .keys import ApiKey
-from .metrics import CONTENT_TYPE, Metrics, pool_summary, pool_text
+from .metrics.pool import pool_summary, pool_text
+from .metrics.process import CONTENT_TYPE, Metrics
 from .pool import pool_fields
+from .spans import Spans
 from .surveys import Surveys
 
 INDEX = """\
@@ -27,14 +31,28 @@ mlx-pool
 POST   /chat          a job: {"prompt": "…"} or {"messages": […]}; NDJSON, or by Accept SSE or plain text
 GET    /chat/{id}     its stream again, from ?after= or Last-Event-ID
 DELETE /chat/{id}     cancel it
+POST   /v1/chat/completions, /v1/completions, GET /v1/models   as OpenAI's clients ask
+POST   /v1/responses, GET /v1/responses/{id}   the same, with responses that can be asked for again
+       /v1/files, /v1/batches          files of requests, run when there is time
+POST   /v1/messages, /v1/messages/count_tokens   as Anthropic's clients ask
 GET    /pool          workers, models, queues
 GET    /health        200 when a worker is ready; /health/live for this process alone
 GET    /metrics       Prometheus; ?scope=pool for all workers, Accept: application/json for a summary
 """
 
 
-def make_app(*, chat: Chat, surveys: Surveys, metrics: Metrics, key: ApiKey | None, drain: Drain) -> Door:
-    """Build the application."""
+def make_app(
+    *,
+    chat: Chat,
+    apis: Sequence[Route],
+    surveys: Surveys,
+    metrics: Metrics,
+    lock: Lock | None,
+    hosts: Hosts | None,
+    drain: Drain,
+    spans: Spans | None = None,
+) -> Door:
+    """Build the application; `apis` are the routes of other surfaces on the same pool."""
     views = _Views(surveys, metrics, drain)
     routes = [
         Route("/", views.index),
@@ -44,11 +62,12 @@ def make_app(*, chat: Chat, surveys: Surveys, metrics: Metrics, key: ApiKey | No
         Route("/metrics", views.metrics),
         Route("/health", views.health),
         Route("/health/live", views.live),
+        *apis,
     ]
     handlers: dict[Any, Any] = {PoolError: on_pool_error, HTTPException: on_http_error, Exception: on_crash}
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
-    return Door(app, key=key, metrics=metrics, drain=drain)
+    return Door(app, lock=lock, hosts=hosts, metrics=metrics, drain=drain, spans=spans)
 
 
 def _without_head(route: Route) -> Route:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
@@ -50,9 +50,9 @@ async def _gather_body(receive: Receive) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def until_it_leaves(receive: Receive, relay: Relay) -> AsyncGenerator[None]:
-    """Watch for the client's leaving while the block runs; the relay is told of it at once, at any phase."""
-    watching = asyncio.create_task(_watch(receive, relay))
+async def until_it_leaves(receive: Receive, relays: Sequence[Relay]) -> AsyncGenerator[None]:
+    """Watch for the client's leaving while the block runs; its relays are told of it at once, at any phase."""
+    watching = asyncio.create_task(_watch(receive, relays))
     try:
         yield
     finally:
@@ -60,10 +60,11 @@ async def until_it_leaves(receive: Receive, relay: Relay) -> AsyncGenerator[None
         await asyncio.wait([watching])
 
 
-async def _watch(receive: Receive, relay: Relay) -> None:
+async def _watch(receive: Receive, relays: Sequence[Relay]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    relay.leave()
+    for relay in relays:
+        relay.leave()
 
 
 def _too_large() -> Refused:

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from shared.event import Cancelled, Done, Error, Started
+from shared.event import Cancelled, Done, Error, Queued, Started
 
-Told = Started | Done | Error | Cancelled  # what a client is told of besides text
+Told = Queued | Started | Done | Error | Cancelled  # what a client is told of besides text
 
 
 class Text(msgspec.Struct, gc=False):
@@ -15,11 +15,15 @@ class Text(msgspec.Struct, gc=False):
     reasoning: msgspec.Raw = msgspec.Raw()
     tool_calls: msgspec.Raw = msgspec.Raw()
     warning: msgspec.Raw = msgspec.Raw()
+    logprobs: msgspec.Raw = msgspec.Raw()
     tokens: list[int] = []
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
-    """An event for the client: `seq` as the client counts; number and CRC32 of the ids sent, this event's included."""
+    """An event for the client: `seq` as the client counts; number and CRC32 of the ids sent, this event's included.
+
+    News of the queue has seq 0: it is in no log, and the client's place stays where it was.
+    """
 
     seq: int
     ids: int

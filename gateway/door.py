@@ -1,26 +1,29 @@
-"""What every request passes: a request id, the API key, a closed door while draining, and the counting of answers.
+"""What every request passes: its id, its Host, its API key, a closed door while draining, and the counting of answers.
 
 A plain ASGI wrapper: Starlette's BaseHTTPMiddleware would put a task and a queue between a stream and its client.
 """
 
-import re
-import secrets
-import time
+from collections.abc import Iterable
 
 import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import Fault, PoolError
+from shared.tracing import trace_id_of
 
+from .access.host import Hosts
+from .access.lock import Lock
+from .caller import Caller, caller_of, introduce
 from .drain import Drain
 from .errors import error_response
-from .keys import ApiKey
-from .metrics import Metrics
+from .metrics.process import Metrics
+from .receipt import note_receipt, receipt_of
+from .request_id import note_request_id, request_id_of
+from .spans import Spans, end_span
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 LEFT = 499  # in logs and metrics only: the client left before there was an answer
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ALWAYS_OPEN = frozenset({"/health/live"})
 _OPEN_WHILE_DRAINING = frozenset({"/health/live", "/health", "/metrics", "/pool"})
 
@@ -28,52 +31,73 @@ _OPEN_WHILE_DRAINING = frozenset({"/health/live", "/health", "/metrics", "/pool"
 class Door:
     """Stands in front of the routes."""
 
-    def __init__(self, app: ASGIApp, *, key: ApiKey | None, metrics: Metrics, drain: Drain) -> None:
-        self._app = app
-        self._key = key
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        lock: Lock | None,
+        hosts: Hosts | None,
+        metrics: Metrics,
+        drain: Drain,
+        spans: Spans | None = None,
+    ) -> None:
+        self.app = app
+        self._lock = lock
+        self._hosts = hosts
         self._metrics = metrics
         self._drain = drain
+        self._spans = spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         assert scope["type"] == "http"
-        began_at = time.monotonic()
-        request_id = _request_id(Headers(scope=scope))
-        status = 0
+        receipt = note_receipt(scope)
+        request_id = note_request_id(scope)
+        introduce(scope, Caller())
+        span = self._spans.begin(scope) if self._spans else None
+        status, jobs = 0, ""
 
         async def send_told(message: Message) -> None:
-            nonlocal status
+            nonlocal status, jobs
             if message["type"] == "http.response.start":
-                status = message["status"]
-                self._metrics.answered(_route(scope), scope["method"], status, time.monotonic() - began_at)
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                status, jobs = message["status"], _jobs(message["headers"])
+                self._metrics.answered(_route(scope), scope["method"], status, receipt.age_s)
+                told = [(b"x-request-id", request_id.encode()), *caller_of(scope).answer_headers]
+                message["headers"] = [*message["headers"], *told]
             await send(message)
 
         try:
             self._check(scope)
         except PoolError as error:
-            await error_response(error)(scope, receive, send_told)
+            await error_response(error, path=scope["path"], request_id=request_id)(scope, receive, send_told)
         else:
-            await self._app(scope, receive, send_told)
+            await self.app(scope, receive, send_told)
         finally:
-            self._note(scope, status, request_id, time.monotonic() - began_at)
+            self._note(scope, status or LEFT, jobs)
+            if span:
+                end_span(span, receipt, method=scope["method"], route=_route(scope), status=status or LEFT)
 
     def _check(self, scope: Scope) -> None:
         path = scope["path"]
-        if self._key and path not in _ALWAYS_OPEN:
-            self._key.check(Headers(scope=scope).get("authorization"))
+        if path not in _ALWAYS_OPEN:
+            if self._hosts:
+                self._hosts.check(scope["headers"])
+            if self._lock:
+                introduce(scope, self._lock.open(scope["headers"]))
         if self._drain.is_draining and path not in _OPEN_WHILE_DRAINING:
             raise Fault("draining", "This gateway stops; ask again.")
 
-    def _note(self, scope: Scope, status: int, request_id: str, took_s: float) -> None:
-        route = _route(scope)
-        if not status:
-            status = LEFT
+    def _note(self, scope: Scope, status: int, jobs: str) -> None:
+        route, took_s = _route(scope), receipt_of(scope).age_s
+        if status == LEFT:
             self._metrics.answered(route, scope["method"], status, took_s)
-        write = log.info if route.startswith("/chat") or status >= 400 else log.debug
+        trace = trace_id_of(Headers(scope=scope).get("traceparent", ""))
+        some = {"key": caller_of(scope).key, "job": jobs, "trace": trace}
+        write = log.info if route.startswith(("/chat", "/v1/")) or status >= 400 else log.debug
         write(
             "request_ended",
-            request=request_id,
+            request=request_id_of(scope),
+            **{name: value for name, value in some.items() if value},
             method=scope["method"],
             route=route,
             status=status,
@@ -81,10 +105,10 @@ class Door:
         )
 
 
+def _jobs(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The ids of the jobs that an answer tells of: by these a worker's log calls them."""
+    return next((value.decode() for name, value in headers if name == b"x-job-id"), "")
+
+
 def _route(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", "none")
-
-
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)

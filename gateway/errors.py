@@ -1,12 +1,14 @@
-"""What an error's code becomes over HTTP: the one table of statuses, the envelope, and when to come back.
+"""What an error's code becomes over HTTP: the one table of statuses, the envelopes, and when to come back.
 
-A message for the client never holds a stack trace, a path or an address: faults that are not ours to tell become
-`internal`, and the log has the rest.
+Anthropic's routes answer in Anthropic's envelope, whoever refuses the request there; all others in OpenAI's. A message
+for the client never holds a stack trace, a path or an address: faults that are not ours to tell become `internal`, and
+the log has the rest.
 """
 
 import math
 import random
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -16,39 +18,58 @@ from starlette.responses import Response
 
 from shared.errors import Fault, PoolError, Refused, may_retry
 
+from .request_id import request_id_of
+
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 MAX_RETRY_AFTER_MS = 120_000
+ANTHROPIC_ROUTES = "/v1/messages"
 _INVALID = "invalid_request_error"
 _SERVER = "server_error"
-TABLE: Mapping[str, tuple[int, str]] = {
-    "invalid_json": (400, _INVALID),
-    "invalid_value": (400, _INVALID),
-    "unknown_field": (400, _INVALID),
-    "missing_field": (400, _INVALID),
-    "unsupported": (400, _INVALID),
-    "context_length_exceeded": (400, _INVALID),
-    "does_not_fit": (400, _INVALID),
-    "invalid_api_key": (401, "authentication_error"),
-    "key_not_allowed": (403, "permission_error"),
-    "model_not_found": (404, _INVALID),
-    "job_not_found": (404, _INVALID),
-    "not_found": (404, _INVALID),
-    "method_not_allowed": (405, _INVALID),
-    "body_too_large": (413, _INVALID),
-    "wrong_content_type": (415, _INVALID),
-    "idempotency_mismatch": (422, _INVALID),
-    "queue_full": (429, "rate_limit_error"),
-    "rate_limited": (429, "rate_limit_error"),
-    "too_many_jobs": (429, "rate_limit_error"),
-    "engine_failed": (500, _SERVER),
-    "poisoned": (500, _SERVER),
-    "stream_lost": (500, _SERVER),
-    "stream_diverged": (500, _SERVER),
-    "internal": (500, _SERVER),
-    "no_worker": (503, _SERVER),
-    "broker_down": (503, _SERVER),
-    "draining": (503, _SERVER),
-    "deadline_exceeded": (504, _SERVER),
+_API = "api_error"
+_OVERLOADED = "overloaded_error"
+
+
+class Row(NamedTuple):
+    """What a code becomes: a status, and the type that OpenAI's clients know, and Anthropic's."""
+
+    status: int
+    type: str
+    anthropic_type: str
+
+
+TABLE: Mapping[str, Row] = {
+    "invalid_json": Row(400, _INVALID, _INVALID),
+    "invalid_value": Row(400, _INVALID, _INVALID),
+    "unknown_field": Row(400, _INVALID, _INVALID),
+    "missing_field": Row(400, _INVALID, _INVALID),
+    "unsupported": Row(400, _INVALID, _INVALID),
+    "context_length_exceeded": Row(400, _INVALID, _INVALID),
+    "does_not_fit": Row(400, _INVALID, _INVALID),
+    "invalid_api_key": Row(401, "authentication_error", "authentication_error"),
+    "key_not_allowed": Row(403, "permission_error", "permission_error"),
+    "host_not_allowed": Row(403, "permission_error", "permission_error"),
+    "model_not_found": Row(404, _INVALID, "not_found_error"),
+    "job_not_found": Row(404, _INVALID, "not_found_error"),
+    "previous_response_not_found": Row(400, _INVALID, _INVALID),  # so OpenAI says it
+    "job_cancelled": Row(410, _INVALID, _INVALID),
+    "not_found": Row(404, _INVALID, "not_found_error"),
+    "method_not_allowed": Row(405, _INVALID, _INVALID),
+    "body_too_large": Row(413, _INVALID, "request_too_large"),
+    "wrong_content_type": Row(415, _INVALID, _INVALID),
+    "idempotency_mismatch": Row(422, _INVALID, _INVALID),
+    "queue_full": Row(429, "rate_limit_error", "rate_limit_error"),
+    "rate_limited": Row(429, "rate_limit_error", "rate_limit_error"),
+    "too_many_jobs": Row(429, "rate_limit_error", "rate_limit_error"),
+    "engine_failed": Row(500, _SERVER, _API),
+    "poisoned": Row(500, _SERVER, _API),
+    "stream_lost": Row(500, _SERVER, _API),
+    "stream_diverged": Row(500, _SERVER, _API),
+    "internal": Row(500, _SERVER, _API),
+    "no_worker": Row(503, _SERVER, _OVERLOADED),
+    "broker_down": Row(503, _SERVER, _OVERLOADED),
+    "draining": Row(503, _SERVER, _OVERLOADED),
+    "gateway_full": Row(503, _SERVER, _OVERLOADED),
+    "deadline_exceeded": Row(504, _SERVER, "timeout_error"),
 }
 _INTERNAL = TABLE["internal"]
 # Where the error itself knows no time: how long what is in the way commonly lasts.
@@ -57,17 +78,23 @@ _PASSES_AFTER_MS = {"no_worker": 5_000, "broker_down": 1_000, "draining": 1_000}
 
 def status_of(code: str) -> int:
     """The HTTP status of a code; 500 for one that this version does not know."""
-    return TABLE.get(code, _INTERNAL)[0]
+    return TABLE.get(code, _INTERNAL).status
 
 
 def error_object(error: PoolError) -> dict[str, str | None]:
     """The object that stands under `error`, in a body and as a stream's last event alike."""
     return {
         "message": error.message,
-        "type": TABLE.get(error.code, _INTERNAL)[1],
+        "type": TABLE.get(error.code, _INTERNAL).type,
         "param": error.param,
         "code": error.code,
     }
+
+
+def anthropic_object(error: PoolError, request_id: str) -> dict[str, Any]:
+    """The whole object in Anthropic's words, in a body and as a stream's last event alike."""
+    told = {"type": TABLE.get(error.code, _INTERNAL).anthropic_type, "message": _anthropic_message(error)}
+    return {"type": "error", "error": told, "request_id": request_id or None}
 
 
 def retry_after_ms(error: PoolError, draw: float) -> int | None:
@@ -86,17 +113,28 @@ def error_headers(error: PoolError, draw: float) -> dict[str, str]:
     return headers | ({"x-should-retry": "false"} if isinstance(error, Fault) else {})
 
 
-def error_response(error: PoolError, headers: Mapping[str, str] | None = None) -> Response:
-    """The error as an HTTP answer."""
-    body = msgspec.json.encode({"error": error_object(error)})
+def error_response(
+    error: PoolError, headers: Mapping[str, str] | None = None, *, path: str = "", request_id: str = ""
+) -> Response:
+    """The error as an HTTP answer, in the envelope of the API that the path belongs to."""
     told = error_headers(error, random.random()) | dict(headers or {})  # noqa: S311 a spread, not a secret
-    return Response(body, status_of(error.code), told, media_type="application/json")
+    if is_anthropic(path):
+        envelope = anthropic_object(error, request_id)
+        told |= {"request-id": request_id} if request_id else {}
+    else:
+        envelope = {"error": error_object(error)}
+    return Response(msgspec.json.encode(envelope), status_of(error.code), told, media_type="application/json")
 
 
-async def on_pool_error(_: Request, error: Exception) -> Response:
+def is_anthropic(path: str) -> bool:
+    """Whether a path is Anthropic's, be there such a route or not."""
+    return path == ANTHROPIC_ROUTES or path.startswith(f"{ANTHROPIC_ROUTES}/")
+
+
+async def on_pool_error(request: Request, error: Exception) -> Response:
     """Answer with an error of the pool's own."""
     assert isinstance(error, PoolError)
-    return error_response(error)
+    return _answer(request, error)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
@@ -104,11 +142,24 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
         refusal = Refused("method_not_allowed", f"{request.method} is not for this route.")
-        return error_response(refusal, error.headers)
-    return error_response(Refused("not_found", "There is no such route."))
+        return _answer(request, refusal, error.headers)
+    return _answer(request, Refused("not_found", "There is no such route."))
 
 
-async def on_crash(_: Request, error: Exception) -> Response:
+async def on_crash(request: Request, error: Exception) -> Response:
     """Answer with nothing of the crash: the log has it."""
     log.error("request_crashed", exc_info=error)
-    return error_response(Fault("internal", "The gateway failed on this request; its log says more."))
+    return _answer(request, Fault("internal", "The gateway failed on this request; its log says more."))
+
+
+def _answer(request: Request, error: PoolError, headers: Mapping[str, str] | None = None) -> Response:
+    return error_response(error, headers, path=request.scope["path"], request_id=request_id_of(request.scope))
+
+
+def _anthropic_message(error: PoolError) -> str:
+    # Its envelope has no place for the field's name.
+    if error.code == "context_length_exceeded":
+        return f"prompt is too long: {error.message}"  # the words by which agents know that they have to compact
+    if error.param and f"`{error.param}" not in error.message:
+        return f"`{error.param}`: {error.message}"
+    return error.message

@@ -13,7 +13,7 @@ from typing import Any, Protocol, assert_never
 import msgspec
 
 from shared.errors import from_wire
-from shared.event import Cancelled, Done, Error, Started, ToolCall, Usage
+from shared.event import Cancelled, Done, Error, Queued, Started, ToolCall, Usage
 
 from .delivery import Delivery, Text, Told
 from .errors import error_object
@@ -64,7 +64,7 @@ class Ndjson:
 
     def failure(self, error: Error) -> bytes:
         """A last line without `seq`."""
-        return _one_line(_encode(_error_fields(error))) + b"\n"
+        return one_line(_encode(_error_fields(error))) + b"\n"
 
     def may_end_cleanly(self, end: Told) -> bool:  # noqa: ARG002 the Protocol's question
         """Yes: the last line says how."""
@@ -74,11 +74,11 @@ class Ndjson:
         """The event as the client's JSON, on one line."""
         event = delivery.event
         if not isinstance(event, Text):
-            return _one_line(_encode(client_fields(event, delivery.seq, self._job_id, self._model)))
+            return one_line(_encode(client_fields(event, delivery.seq, self._job_id, self._model)))
         head = b'{"status":"token","seq":%d,"content":%b' % (delivery.seq, event.content)
-        if event.reasoning or event.tool_calls or event.warning:
+        if event.reasoning or event.tool_calls or event.warning or event.logprobs:
             head += _more(event)
-        return _one_line(head + b"}")
+        return one_line(head + b"}")
 
 
 class EventStream(Ndjson):
@@ -89,8 +89,8 @@ class EventStream(Ndjson):
 
     def frame(self, delivery: Delivery) -> bytes:
         """An event."""
-        head = b"id: %d-%d-%08x\ndata: " % (delivery.seq, delivery.ids, delivery.crc)
-        return head + self.json(delivery) + b"\n\n"
+        place = b"id: %d-%d-%08x\n" % (delivery.seq, delivery.ids, delivery.crc) if delivery.seq else b""
+        return b"%bdata: %b\n\n" % (place, self.json(delivery))
 
     def failure(self, error: Error) -> bytes:
         """An event without `id:`, so that the client's place stays behind the last one that is in the log."""
@@ -138,6 +138,8 @@ def choose_frames(accept: str) -> type[Ndjson | PlainText]:
 def client_fields(event: Told, seq: int, job_id: str, model: str) -> dict[str, Any]:
     """An event that is no token, as the client sees it."""
     match event:
+        case Queued():
+            return queued_fields(event)
         case Started():
             told = {"id": job_id, "model": model, "worker": event.worker, "attempt": event.attempt}
             return {"status": "started", "seq": seq} | told
@@ -150,6 +152,18 @@ def client_fields(event: Told, seq: int, job_id: str, model: str) -> dict[str, A
             return {"status": "error", "seq": seq} | _error_fields(event)
         case _:
             assert_never(event)
+
+
+def queued_fields(queued: Queued) -> dict[str, Any]:
+    """How a job waits; a wait that nobody knows is left out."""
+    fields = {"status": "queued", "waiting": queued.waiting}
+    return fields if queued.expected_wait_ms is None else fields | {"expected_wait_ms": queued.expected_wait_ms}
+
+
+def queued_comment(queued: Queued) -> bytes:
+    """The same as a comment of a server-sent stream, for APIs that have no such event."""
+    words = (f" {name}={value}" for name, value in queued_fields(queued).items() if name != "status")
+    return f": queued{''.join(words)}\n\n".encode()
 
 
 def usage_fields(usage: Usage) -> dict[str, int]:
@@ -172,10 +186,15 @@ def calls_of(raw: msgspec.Raw) -> list[ToolCall]:
     return msgspec.json.decode(raw, type=list[ToolCall])
 
 
+def logprobs_of(raw: msgspec.Raw) -> list[msgspec.Raw]:
+    """The entries of a list of logprobs, each still JSON."""
+    return msgspec.json.decode(raw, type=list[msgspec.Raw])
+
+
 def _more(event: Text) -> bytes:
     """What most tokens don't have, as the JSON it came as."""
-    names = (b"reasoning", b"tool_calls", b"warning")
-    values = (bytes(event.reasoning), bytes(event.tool_calls), bytes(event.warning))
+    names = (b"reasoning", b"tool_calls", b"warning", b"logprobs")
+    values = (bytes(event.reasoning), bytes(event.tool_calls), bytes(event.warning), bytes(event.logprobs))
     return b"".join(b',"%b":%b' % (name, value) for name, value in zip(names, values, strict=True) if value)
 
 
@@ -183,7 +202,10 @@ def _error_fields(error: Error) -> dict[str, Any]:
     return {"status": "error", "error": error_object(from_wire(error.code, error.message, param=error.param))}
 
 
-def _one_line(data: bytes) -> bytes:
+def one_line(data: bytes) -> bytes:
+    """JSON in which no client finds the end of a line."""
+    if data.isascii() or not (b"\xe2\x80" in data or b"\xc2\x85" in data):
+        return data
     for character, escape in _LINE_BREAKS:
         if character in data:
             data = data.replace(character, escape)

@@ -8,7 +8,7 @@ A client that does not read costs a bounded buffer: past it events are let go, t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import NoneType
 from typing import Protocol
 
@@ -16,7 +16,7 @@ import msgspec
 
 from shared.channel import Batch
 from shared.errors import Fault, PoolError
-from shared.event import TERMINAL, Queued, Token, decode_event
+from shared.event import TERMINAL, AnyEvent, Cancelled, Done, Queued, Started, Token, Usage, decode_event
 from shared.queue import LogEntry, Peek
 
 from .delivery import Delivery, Tally, Text, Told
@@ -52,14 +52,18 @@ class Relay:
     ) -> None:
         self.job_id = job_id
         self.has_left = False
+        self.on_taken: Callable[[Sequence[Delivery]], None] | None = None
+        self.rejoins = 0  # how often Redis was found to have lost the tail of the log
         self._log = log
         self._tally = tally
         self._order = Order(mark)
         self._resubmit = resubmit  # given the stream's age in s; None once anything was heard: never generate twice
         self._has_end = False
+        self._prompt_tokens = 0
+        self._usage: Usage | None = None
         self._pending: list[Delivery] = []
         self._held_bytes = 0
-        self._fault: PoolError | None = None
+        self.fault: PoolError | None = None  # what ended the stream here
         self._must_read = False
         self._must_submit = False
         self._fruitless_reads = 0
@@ -81,6 +85,18 @@ class Relay:
         """Whether the client has been given everything, the terminal event too."""
         return self._has_end and not self._pending
 
+    @property
+    def is_renumbered(self) -> bool:
+        """Whether events have other numbers in the log now than the client was told, since their tail was lost."""
+        return self._order.client_seq != self._order.seq
+
+    @property
+    def used_tokens(self) -> int:
+        """Tokens of prompt and answer: as the job's end told them, else as far as they were seen here."""
+        if self._usage:
+            return self._usage.prompt_tokens + self._usage.completion_tokens
+        return self._prompt_tokens + self._order.ids
+
     async def next(self) -> list[Delivery]:
         """Wait for events and take all there are; none after a nudge, and when the client has left or has it all.
 
@@ -89,8 +105,8 @@ class Relay:
 
         """
         while not (self._pending or self._is_nudged or self.has_left or self._has_end):
-            if self._fault:
-                raise self._fault
+            if self.fault:
+                raise self.fault
             if self._must_submit:
                 await self._submit_again()
             elif self._must_read:
@@ -100,7 +116,15 @@ class Relay:
                 await self._wake.wait()
         self._is_nudged = False
         taken, self._pending, self._held_bytes = self._pending, [], 0
+        if taken and self.on_taken:
+            self.on_taken(taken)
         return taken
+
+    def tell(self, queued: Queued) -> None:
+        """Let the client know how its job waits: the newest news only, and none behind an event."""
+        if not self._pending or isinstance(self._pending[-1].event, Queued):
+            self._pending[-1:] = [Delivery(0, self._order.ids, self._order.crc, queued)]
+            self._wake.set()
 
     def leave(self) -> None:
         """The client is gone: nothing is gathered any more."""
@@ -114,7 +138,7 @@ class Relay:
 
     def fail(self, error: PoolError) -> None:
         """End the stream with this error, behind what is still on its way."""
-        self._fault = self._fault or error
+        self.fault = self.fault or error
         self._wake.set()
 
     def read_from_log(self) -> None:
@@ -126,7 +150,7 @@ class Relay:
 
     def on_batch(self, batch: Batch) -> None:
         """Take events as they are published."""
-        if self._has_end or self.has_left or self._fault:
+        if self._has_end or self.has_left or self.fault:
             return
         self._hear()
         first = batch.first_seq
@@ -153,7 +177,7 @@ class Relay:
 
     def is_silent(self, now_s: float) -> bool:
         """Whether it is time to look at the job's record."""
-        return self._silence.is_long(now_s) and not (self._has_end or self.has_left or self._fault)
+        return self._silence.is_long(now_s) and not (self._has_end or self.has_left or self.fault)
 
     @property
     def seq(self) -> int:
@@ -229,11 +253,12 @@ class Relay:
 
     def _rejoin(self) -> None:
         self._tally.rejoins += 1
+        self.rejoins += 1
         self._order.rejoin()
         self._must_read = True
 
     def _accept(self, attempt: int, data: bytes) -> None:
-        if self._has_end or self._fault:
+        if self._has_end or self.fault:
             return
         try:
             text = _decode_text(data)
@@ -246,8 +271,16 @@ class Relay:
             self._has_end = False  # the client is told of the error instead
             self.fail(error)
         else:
+            if not isinstance(event, Text):
+                self._note_usage(event)
             if is_new and not isinstance(event, (Queued, Token, NoneType)):
                 self._put(event, text, data)
+
+    def _note_usage(self, event: AnyEvent | None) -> None:
+        if isinstance(event, Started):
+            self._prompt_tokens = event.prompt_tokens
+        elif isinstance(event, (Done, Cancelled)):
+            self._usage = event.usage
 
     def _put(self, event: Text | Told, text: Text, data: bytes) -> None:
         order, tally = self._order, self._tally

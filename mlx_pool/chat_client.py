@@ -42,14 +42,15 @@ def answer_to(place: Gateway, body: bytes) -> Generator[str]:
 
     """
     try:
-        with contextlib.closing(_connection(place.url)) as connection:
+        with contextlib.closing(connection_to(place.url)) as connection:
             yield from _pieces(connection, place, body)
     except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
         reason = str(error) or type(error).__name__
         raise Failed(f"No answer from {place.url} ({reason}): is a pool running? `mlx-pool up` starts one.") from error
 
 
-def _connection(url: str) -> http.client.HTTPConnection:
+def connection_to(url: str) -> http.client.HTTPConnection:
+    """A connection to a gateway, not yet open."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Unusable(f"{url} is no address of a gateway: expected http://HOST:PORT.")

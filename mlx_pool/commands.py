@@ -25,9 +25,11 @@ COMMANDS = (
     Command("worker", "Run one worker: this is how another machine joins a pool.", becomes="worker"),
     Command("chat", "Talk to the pool in the terminal.", runs="mlx_pool.chat"),
     Command("submit", "Put a job straight on the queue and print its events.", runs="mlx_pool.submit"),
+    Command("bulk", "Run a file of requests, and fetch the results.", runs="mlx_pool.bulk"),
     Command("status", "Show workers, slots and queues.", runs="mlx_pool.status"),
     Command("models", "List, fetch, import and remove models.", becomes="worker.catalog"),
     Command("dead", "List, show, retry or drop jobs that were given up.", runs="mlx_pool.dead"),
+    Command("keys", "Give out API keys for the gateways, list and revoke them.", runs="mlx_pool.keys"),
     Command("limits", "Show or set a queue's limits.", runs="mlx_pool.limits"),
 )
 

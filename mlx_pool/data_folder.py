@@ -40,6 +40,11 @@ class DataFolder(msgspec.Struct, frozen=True):
         """Made passwords and keys, one a file of mode 600."""
         return self.path / "secrets"
 
+    @property
+    def api_keys(self) -> Path:
+        """The gateway's API keys, as `mlx-pool keys` writes them."""
+        return self.secrets / "api-keys.json"
+
     def create(self) -> None:
         """Make the folder and its rooms, readable by their user alone.
 

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from shared.connection import connect
 from shared.pool import Pool
-from shared.survey import Survey
+from shared.survey import Survey, WorkerView
 
 from .arguments import call
 from .table import table
@@ -70,7 +70,7 @@ def as_lines(surveys: Sequence[Survey]) -> str:
             worker.state,
             f"{worker.busy}/{worker.slots}",
             f"{worker.tokens_per_second:.0f}",
-            f"{worker.memory_bytes / 2**20:.0f} MB" if worker.memory_bytes else "-",
+            _memory(worker),
             worker.note,
         ]
         for survey in surveys
@@ -80,6 +80,14 @@ def as_lines(surveys: Sequence[Survey]) -> str:
     if not workers:
         return f"{drawn}\n\nno worker is alive\n"
     return f"{drawn}\n\n{table(('WORKER', 'MODEL', 'STATE', 'BUSY', 'TOKENS/S', 'MEMORY', 'NOTE'), workers)}\n"
+
+
+def _memory(worker: WorkerView) -> str:
+    """Tell what it holds, and where that is much, of how much."""
+    if not worker.memory_bytes:
+        return "-"
+    held = f"{worker.memory_bytes / 2**20:.0f} MB"
+    return f"{held} of {worker.memory_limit_bytes / 2**20:.0f}, {worker.pressure}" if worker.pressure else held
 
 
 def _seconds(ms: int) -> str:

@@ -1,9 +1,11 @@
 """Configuration: one frozen struct a process, from flags, then environment, then defaults; all mistakes at once.
 
 A field is `Annotated[type, Option("what it is and when to change it")]`. Field `redis_url` is read from `--redis-url`,
-else from `MLX_POOL_REDIS_URL`, unless its option names others. Pure: nothing is read but the arguments.
+else from `MLX_POOL_REDIS_URL`, unless its option names others. A field of type `tuple[str, ...]` takes its flag several
+times, and commas in the environment. Pure: nothing is read but the arguments.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -46,17 +48,14 @@ def read_config(
     given, mistakes = _parse_flags(argv, settings)
     values: dict[str, Any] = {}
     for setting in settings:
-        raw, source = (
-            (given[setting.name], setting.flag) if setting.name in given else (env.get(setting.env), setting.env)
-        )
-        if raw is None or (raw == "" and setting.name not in given):
+        words = given.get(setting.name)
+        source, raw = (setting.flag, _last(setting, words)) if words else (setting.env, env.get(setting.env))
+        if raw is None or (raw == "" and not words):
             if setting.is_required:
                 mistakes.append(f"{setting.flag} (or {setting.env}) is missing: {setting.option.help}")
             continue
         try:
-            values[setting.name] = msgspec.convert(
-                _unbool(raw) if setting.type is bool else raw, setting.type, strict=False
-            )
+            values[setting.name] = msgspec.convert(_prepared(setting, raw), setting.type, strict=False)
         except msgspec.ValidationError as error:
             shown = "…" if setting.option.is_secret else repr(raw)
             mistakes.append(f"{source}={shown}: {str(error)[0].lower()}{str(error)[1:]}")
@@ -94,9 +93,9 @@ def _settings(struct: type[msgspec.Struct], env_prefix: str) -> Iterator[_Settin
         )
 
 
-def _parse_flags(argv: Sequence[str], settings: Sequence[_Setting]) -> tuple[dict[str, str], list[str]]:
+def _parse_flags(argv: Sequence[str], settings: Sequence[_Setting]) -> tuple[Mapping[str, list[str]], list[str]]:
     by_flag = {setting.flag: setting for setting in settings}
-    given: dict[str, str] = {}
+    given: defaultdict[str, list[str]] = defaultdict(list)
     mistakes: list[str] = []
     words = iter(argv)
     for word in words:
@@ -105,14 +104,25 @@ def _parse_flags(argv: Sequence[str], settings: Sequence[_Setting]) -> tuple[dic
         if setting is None:
             mistakes.append(f"{flag}: no such option; --help lists them")
         elif has_value:
-            given[setting.name] = value
+            given[setting.name].append(value)
         elif setting.type is bool:
-            given[setting.name] = "true"
+            given[setting.name].append("true")
         elif (following := next(words, None)) is None:
             mistakes.append(f"{flag}: a value is missing")
         else:
-            given[setting.name] = following
+            given[setting.name].append(following)
     return given, mistakes
+
+
+def _last(setting: _Setting, words: Sequence[str]) -> str:
+    """What counts of a flag that is given several times: all of it for a list, else the last."""
+    return ",".join(words) if get_origin(setting.type) is tuple else words[-1]
+
+
+def _prepared(setting: _Setting, raw: str) -> str | list[str]:
+    if get_origin(setting.type) is tuple:
+        return [word.strip() for word in raw.split(",") if word.strip()]
+    return _unbool(raw) if setting.type is bool else raw
 
 
 def _unbool(raw: str) -> str:
@@ -123,6 +133,6 @@ def _help(prog: str, struct: type[msgspec.Struct], settings: Sequence[_Setting])
     lines = [f"usage: {prog} [options]", "", (struct.__doc__ or "").strip().splitlines()[0], "", "options:"]
     width = max(len(setting.flag) for setting in settings)
     for setting in settings:
-        default = "" if setting.default in (None, "", False) else f" (default: {setting.default})"
+        default = "" if setting.default in (None, "", False, ()) else f" (default: {setting.default})"
         lines.append(f"  {setting.flag:<{width}}  {setting.option.help}{default} [{setting.env}]")
     return "\n".join(lines)

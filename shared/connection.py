@@ -5,16 +5,19 @@ knowingly, through a script that makes the repetition harmless.
 """
 
 import asyncio
-from collections.abc import Sequence
+import ssl
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio import BlockingConnectionPool, Connection, Redis
+from redis.asyncio.connection import AbstractConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from .errors import Fault, Refused
+from .tls import tls_context, tls_failure
 
 CALL_TIMEOUT_MS = 2_000
 MIN_REDIS = (7, 0)
@@ -26,6 +29,9 @@ Arg = str | bytes | int | float
 CONNECTION_ERRORS = (RedisError, OSError, TimeoutError, RuntimeError)
 
 
+_OWN_FILES = "rediss://…?ssl_certfile=FILE&ssl_keyfile=FILE"
+
+
 class NoScript(Exception):
     """The server does not know this script."""
 
@@ -33,9 +39,10 @@ class NoScript(Exception):
 class Broker:
     """Connections to one Redis or Valkey, as few typed calls; nothing outside of it sees a redis exception."""
 
-    def __init__(self, redis: Redis, *, timeout_s: float | None) -> None:
+    def __init__(self, redis: Redis, *, timeout_s: float | None, is_nameless: bool = False) -> None:
         self._redis = redis
         self._timeout_s = timeout_s
+        self.is_nameless = is_nameless  # it speaks TLS without showing a certificate of its own
 
     async def command(self, *words: Arg) -> Any:
         """Send one command and return its reply, in redis-py's shape.
@@ -85,36 +92,61 @@ def connect(url: str, *, name: str, timeout_ms: int | None = CALL_TIMEOUT_MS, co
     """A broker whose calls end within `timeout_ms`; None for one that blocks on purpose. Opens nothing yet.
 
     Raises:
-        Refused: the URL is none.
+        Refused: the URL is none, or names a file for TLS that can't be used.
 
     """
+    settings: dict[str, Any] = {
+        "timeout": CALL_TIMEOUT_MS / 1_000,
+        "client_name": name,
+        # Not redis-py's timeout: it sends through asyncio.wait_for, which before Python 3.12 swallows a cancellation
+        # that comes as the bytes are sent, and the task that was to end runs on for ever.
+        "socket_timeout": None,
+        "socket_connect_timeout": CALL_TIMEOUT_MS / 1_000,
+        "socket_keepalive": True,
+        "health_check_interval": 0,
+        "max_connections": connections,
+        "retry": Retry(NoBackoff(), 0),
+        "retry_on_error": [],
+        "protocol": 2,
+    }
     try:
-        # More calls than connections wait for one: a gateway's thousandth client at once is no fault of Redis.
-        pool = BlockingConnectionPool.from_url(
-            url,
-            timeout=CALL_TIMEOUT_MS / 1_000,
-            client_name=name,
-            # Not redis-py's timeout: it sends through asyncio.wait_for, which before Python 3.12 swallows a
-            # cancellation that comes as the bytes are sent, and the task that was to end runs on for ever.
-            socket_timeout=None,
-            socket_connect_timeout=CALL_TIMEOUT_MS / 1_000,
-            socket_keepalive=True,
-            health_check_interval=0,
-            max_connections=connections,
-            retry=Retry(NoBackoff(), 0),
-            retry_on_error=[],
-            protocol=2,
-        )
+        settings |= _place(url)
     except ValueError as error:
         raise Refused("invalid_value", f"{_without_password(url)} is no Redis URL: {error}", param="redis") from error
-    return Broker(Redis.from_pool(pool), timeout_s=None if timeout_ms is None else timeout_ms / 1_000)
+    # More calls than connections wait for one: a gateway's thousandth client at once is no fault of Redis.
+    pool = BlockingConnectionPool(**settings)
+    is_nameless = url.startswith("rediss:") and "ssl_certfile=" not in url
+    timeout_s = None if timeout_ms is None else timeout_ms / 1_000
+    return Broker(Redis.from_pool(pool), timeout_s=timeout_s, is_nameless=is_nameless)
+
+
+def _place(url: str) -> dict[str, Any]:
+    """Where a URL leads, and the options in it, as the library wants to be told."""
+    told: dict[str, Any] = {**parse_url(url)}
+    options = {name: str(told.pop(name)) for name in list(told) if name.startswith("ssl_")}
+    if url.startswith("rediss:"):
+        return told | {"connection_class": _TlsConnection, "tls": tls_context(options)}
+    if options:
+        raise ValueError(f"{next(iter(options))} needs TLS, rediss://")
+    return told
+
+
+class _TlsConnection(Connection):
+    """As the library's own, but all of a broker's connections share one context: making one takes long."""
+
+    def __init__(self, *, tls: ssl.SSLContext, **how: Any) -> None:
+        super().__init__(**how)
+        self._tls = tls
+
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        return {**super()._connection_arguments(), "ssl": self._tls}
 
 
 async def check_broker(broker: Broker) -> list[str]:
     """Check that this server can carry a pool; returns what is not as it should be but does not prevent that.
 
     Raises:
-        Refused: wrong password, too old a server, or one that evicts keys. Retrying will not help.
+        Refused: wrong password or certificate, too old a server, or one that evicts keys. Retrying will not help.
         Fault: it does not answer (yet).
 
     """
@@ -124,6 +156,11 @@ async def check_broker(broker: Broker) -> list[str]:
         if _is_auth(fault.__cause__):
             said = f"Redis refuses the password: {_said(fault.__cause__)}. Put the right one into the URL, redis://:PASSWORD@HOST:PORT."
             raise Refused("invalid_value", said, param="redis") from fault
+        if failure := tls_failure(fault):
+            raise Refused("invalid_value", _tls_advice(failure), param="redis") from fault
+        if broker.is_nameless and _was_hung_up(fault.__cause__):
+            # What a server that asks for a certificate does; but so does one that is just stopping.
+            raise Fault("broker_down", f"{fault.message} If it asks for certificates: {_OWN_FILES}.") from fault
         raise
     _check_version(info)
     return _check_settings(await _settings(broker))
@@ -187,10 +224,23 @@ def _is_auth(error: BaseException | None) -> bool:
     return isinstance(error, RedisError) and any(sign in str(error) for sign in ("NOAUTH", "WRONGPASS"))
 
 
+def _tls_advice(failure: ssl.SSLError) -> str:
+    if isinstance(failure, ssl.SSLCertVerificationError):
+        why = failure.verify_message.rstrip(".")
+        return f"Redis's certificate is not trusted: {why}. Name its CA in the URL, rediss://…?ssl_ca_certs=FILE."
+    if "CERTIFICATE_REQUIRED" in (reason := failure.reason or "no reason given"):
+        return f"Redis asks for a certificate: name one in the URL, {_OWN_FILES}."
+    return f"Redis and this process do not agree on TLS ({reason}): does it speak TLS on this port?"
+
+
+def _was_hung_up(error: BaseException | None) -> bool:
+    return isinstance(error, RedisConnectionError) and ("closed" in str(error) or "reading" in str(error))
+
+
 def _said(error: BaseException | None) -> str:
     return str(error).rstrip(".") or type(error).__name__
 
 
 def _without_password(url: str) -> str:
     scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"

@@ -1,5 +1,6 @@
 """The names of everything the pool keeps in Redis. All keys of one queue share one hash tag, so one slot."""
 
+import hashlib
 from typing import NamedTuple
 
 MODELS = "pool:models"
@@ -54,3 +55,21 @@ class Keys(NamedTuple):
     def worker(self, worker_id: str) -> str:
         """A hash: what a worker tells of itself."""
         return f"{self.prefix}:worker:{worker_id}"
+
+
+def key_prefix(key_id: str) -> str:
+    """The prefix of what is counted for one API key, whose id has no braces: a hash tag, so one slot, of its own."""
+    return f"pool:key:{{{key_id}}}"
+
+
+BULK = "pool:bulk:open"  # a hash: the batches that have not ended, each with its tenant
+
+
+def bulk_prefix(tag: str) -> str:
+    """`T` of a file or batch with this tag, 32 hex digits: everything of it lies in one slot."""
+    return f"pool:bulk:{{{tag}}}"
+
+
+def bulk_list(tenant: str, what: str) -> str:
+    """A sorted set: a tenant's files, or its batches, by when they were made."""
+    return f"pool:bulk:of:{hashlib.sha256(tenant.encode()).hexdigest()[:32]}:{what}"

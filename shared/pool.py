@@ -1,5 +1,8 @@
 """All queues of one Redis: which models there are, and which queue an id belongs to."""
 
+from collections import defaultdict
+from collections.abc import Iterable
+
 from .connection import Broker
 from .identity import is_run_of
 from .job import queue_tag
@@ -34,6 +37,14 @@ class Pool:
             if (await self.queue(model).peek([job_id]))[0]:
                 return self.queue(model)
         return None
+
+    async def by_queue(self, job_ids: Iterable[str]) -> list[tuple[Queue, list[str]]]:
+        """Jobs by the queue that their ids name; those whose ids name none are left out."""
+        queues = {queue_tag(model): self.queue(model) for model in await self.models()}
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for job_id in job_ids:
+            found[job_id.partition("-")[0]].append(job_id)
+        return [(queues[tag], each) for tag, each in found.items() if tag in queues]
 
     async def bury(self, host: str, pid: int) -> int:
         """Tell all queues that this worker process is gone, by who saw it end; returns how many jobs went back.

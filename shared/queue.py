@@ -15,6 +15,7 @@ from .connection import Arg, Broker
 from .errors import Refused
 from .job import JobClass, queue_tag
 from .keys import Keys
+from .standing import jobs_before
 from .survey import Survey, read_survey
 
 State = Literal["waiting", "running", "ended"]
@@ -44,6 +45,16 @@ class Peek(msgspec.Struct, frozen=True):
     seq: int
     attempt: int
     tenant: str
+    enqueued_at_ms: int  # by the broker's clock
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A job's record with the note that was kept beside it."""
+
+    note: bytes
+    state: State
+    tenant: str
+    enqueued_at_ms: int  # by the broker's clock
 
 
 class LogEntry(msgspec.Struct, frozen=True):
@@ -121,7 +132,27 @@ class Queue:
     async def peek(self, job_ids: Sequence[str]) -> list[Peek | None]:
         """Look at jobs in one round trip; None where a job is unknown or expired."""
         reply = await self._call("peek", list(job_ids))
-        return [Peek(row[0].decode(), int(row[1]), int(row[2]), row[3].decode()) if row else None for row in reply]
+        return [_peek(row) if row else None for row in reply]
+
+    async def keep(self, job_id: str, note: bytes) -> None:
+        """Keep a note beside the job, as long as its record lives; of several the first."""
+        await self._call("keep", [job_id, note])
+
+    async def kept(self, job_id: str) -> Kept | None:
+        """The note beside a job; None where there is none, or no such job."""
+        fields = ("note", "state", "tenant", "enqueued")
+        note, state, tenant, enqueued = await self._broker.command("HMGET", self.keys.job(job_id), *fields)
+        return None if note is None else Kept(note, state.decode(), tenant.decode(), int(enqueued))
+
+    async def forget(self, job_id: str) -> bool:
+        """Let a job's record and log go, cancelling it first where it has not ended; tells whether it was there."""
+        return bool(await self._call("forget", [job_id]))
+
+    async def jobs_before(self, job_ids: Sequence[str]) -> list[int | None]:
+        """How many jobs are served before each of these, about; None for one that does not wait."""
+        counts, *rows = await self._call("ahead", list(job_ids))
+        waiting = {name.decode(): count for name, count in zip(counts[::2], counts[1::2], strict=True)}
+        return [jobs_before(row[0].decode(), row[1], waiting) if row else None for row in rows]
 
     async def read_log(self, job_id: str, *, after: int = 0, count: int = 1_000) -> list[LogEntry]:
         """The logged events with seq > `after`, at most `count`, in order."""
@@ -144,6 +175,11 @@ class Queue:
 
     async def _call(self, name: str, args: Sequence[Arg]) -> Any:
         return await scripts.call(self._broker, name, self.keys.prefix, args)
+
+
+def _peek(row: Sequence[Any]) -> Peek:
+    state, seq, attempt, tenant, _, enqueued = row
+    return Peek(state.decode(), int(seq), int(attempt), tenant.decode(), int(enqueued))
 
 
 def _full(model: str, *, waiting: int, oldest_ms: int) -> Refused:

@@ -20,7 +20,7 @@ import redis as sync_redis
 from shared.connection import Broker as Client
 from shared.connection import connect
 
-pytest_plugins = ["tests.pool"]
+pytest_plugins = ["tests.pool", "tests.certificates"]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -23,12 +23,20 @@ MODEL = "scripted"
 class Pool:
     """One gateway and any number of workers on the test's broker."""
 
-    def __init__(self, broker: str, port: int, logs: Path) -> None:
+    def __init__(self, broker: str, port: int, logs: Path, env: Mapping[str, str]) -> None:
         self.broker = broker
+        self._env = env
         self.workers: list[subprocess.Popen[bytes]] = []
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30)
         self._logs = logs
+        self.url = f"http://127.0.0.1:{port}"
         self._gateway = self._start("gateway", "--port", str(port))
+
+    def restart_gateway(self, by: signal.Signals) -> None:
+        """End the gateway by this signal, and start it again where it was."""
+        self._gateway.send_signal(by)
+        self._gateway.wait(20)
+        self._gateway = self._start("gateway", "--port", str(self.http.base_url.port))
 
     def add_worker(self, *, slots: int = 4, step_ms: float = 5) -> None:
         """Start one more worker: nobody else has to be told."""
@@ -64,6 +72,10 @@ class Pool:
         """Whether so many slots are taken, as the workers tell with their beats."""
         return sum(worker["busy"] for worker in (await self.http.get("/pool")).json()["workers"]) == slots
 
+    def logged(self) -> str:
+        """All that its processes have said."""
+        return "".join(path.read_text("utf-8", errors="replace") for path in sorted(self._logs.glob("*.log")))
+
     async def close(self) -> None:
         """End every process."""
         await self.http.aclose()
@@ -81,7 +93,7 @@ class Pool:
             return subprocess.Popen(
                 [sys.executable, "-m", module, "--redis", self.broker, *flags],
                 stderr=log,
-                env=os.environ | {"NO_COLOR": "1"} | env,
+                env=os.environ | {"NO_COLOR": "1"} | dict(self._env) | env,
             )
 
 
@@ -93,8 +105,12 @@ def start_pool(broker: str, free_port: FreePort, tmp_path: Path) -> StartPool:
     """Give what starts a pool, for one `async with` block."""
 
     @contextlib.asynccontextmanager
-    async def start(*, workers: int = 1, slots: int = 4, step_ms: float = 5) -> AsyncGenerator[Pool]:
-        pool = Pool(broker, free_port(), tmp_path)
+    async def start(
+        *, workers: int = 1, slots: int = 4, step_ms: float = 5, key: str = "", env: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[Pool]:
+        given = {"MLX_POOL_API_KEY": key} if key else {}
+        pool = Pool(broker, free_port(), tmp_path, given | dict(env or {}))
+        pool.http.headers.update({"authorization": f"Bearer {key}"} if key else {})
         try:
             for _ in range(workers):
                 pool.add_worker(slots=slots, step_ms=step_ms)

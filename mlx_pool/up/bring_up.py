@@ -88,7 +88,8 @@ async def _start(crew: Crew, setting: Setting, screen: Screen) -> None:
     try:
         crew.start(guardian_part(setting.folder.path, os.getpid(), env))
         await _start_queue(crew, setting, screen)
-        crew.start(gateway_part(flags, setting.redis_url, setting.model, setting.key_file, env))
+        keys = setting.keys_file
+        crew.start(gateway_part(flags, setting.redis_url, setting.model, setting.key_file, env, keys_file=keys))
         for part in worker_parts(flags, setting.redis_url, setting.model, env):
             crew.start(part)
         screen.say(

@@ -36,12 +36,18 @@ def up(
     ] = None,
     engine: Annotated[Engine, Parameter(help="What generates: mlx, or scripted, which needs no model.")] = "mlx",
     slots: Annotated[int | None, Parameter(help="Jobs at once in each worker.")] = None,
+    memory_limit_gb: Annotated[
+        float | None, Parameter(help="GiB that each worker's engine may have. [default: all of the device's]")
+    ] = None,
     host: Annotated[
         str, Parameter(help="Where gateway and queue listen; off loopback both ask for made secrets.")
     ] = "127.0.0.1",
     port: Annotated[int, Parameter(help="The gateway's port.")] = 8081,
     redis: Annotated[
         str | None, Parameter(help="redis://:PASSWORD@HOST:PORT of a queue that runs, instead of the embedded one.")
+    ] = None,
+    model_alias: Annotated[
+        str | None, Parameter(help="NAME=MODEL,…: other names that clients may use; * is any name.")
     ] = None,
     data: Annotated[Path | None, Parameter(help="Where the queue's data, secrets and logs are kept.")] = None,
 ) -> int:
@@ -50,7 +56,17 @@ def up(
     Ctrl-C drains and stops all of it; a second one stops at once. Waiting jobs are there again at the next start.
     """
     queue = redis or os.environ.get("MLX_POOL_REDIS_URL")
-    flags = Flags(workers=workers, model=model, engine=engine, slots=slots, host=host, port=port, redis=queue)
+    flags = Flags(
+        workers=workers,
+        model=model,
+        engine=engine,
+        slots=slots,
+        memory_limit_gb=memory_limit_gb,
+        host=host,
+        port=port,
+        redis=queue,
+        model_alias=model_alias,
+    )
     check_flags(flags)
     require("gateway")
     if workers and engine == "mlx":

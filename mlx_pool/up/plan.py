@@ -24,9 +24,11 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     engine: Engine = "mlx"
     slots: int | None = None
+    memory_limit_gb: float | None = None  # of each worker
     host: str = "127.0.0.1"
     port: int = 8081
     redis: str | None = None  # None: an embedded broker
+    model_alias: str | None = None  # as the gateway reads it
 
     @property
     def is_open(self) -> bool:
@@ -45,6 +47,7 @@ def check_flags(flags: Flags) -> None:
         ("--workers", flags.workers, 0, 64),
         ("--port", flags.port, 1, 65_535),
         ("--slots", flags.slots, 1, 1_024),
+        ("--memory-limit-gb", flags.memory_limit_gb, 0.1, 10_000),
     ):
         if value is not None and not least <= value <= most:
             raise Unusable(f"{flag} {value}: expected {least} to {most}.")
@@ -83,11 +86,23 @@ def guardian_part(folder: Path, up_pid: int, env: Mapping[str, str]) -> Part:
     return Part(name="guardian", stage="guardian", argv=argv, env=dict(env), holds_stdin=True)
 
 
-def gateway_part(flags: Flags, redis_url: str, model: str, key_file: Path | None, env: Mapping[str, str]) -> Part:
-    """Describe the gateway's process."""
+def gateway_part(
+    flags: Flags,
+    redis_url: str,
+    model: str,
+    key_file: Path | None,
+    env: Mapping[str, str],
+    *,
+    keys_file: Path | None = None,
+) -> Part:
+    """Describe the gateway's process; clients show the one key, or one of the file's."""
     argv = ["--host", flags.host, "--port", str(flags.port), "--default-model", queue_name(model)]
+    if flags.model_alias is not None:
+        argv += ["--model-alias", flags.model_alias]
     if key_file is not None:
         argv += ["--api-key-file", str(key_file)]
+    if keys_file is not None:
+        argv += ["--api-keys-file", str(keys_file)]
     return Part(name="gateway", stage="gateway", argv=part_argv("gateway", argv), env=_with_queue(env, redis_url))
 
 
@@ -96,6 +111,8 @@ def worker_parts(flags: Flags, redis_url: str, model: str, env: Mapping[str, str
     argv = ["--model", model, "--engine", flags.engine]
     if flags.slots is not None:
         argv += ["--slots", str(flags.slots)]
+    if flags.memory_limit_gb is not None:
+        argv += ["--memory-limit-gb", str(flags.memory_limit_gb)]
     names = ["worker"] if flags.workers == 1 else [f"worker {number}" for number in range(1, flags.workers + 1)]
     return [
         Part(name=name, stage="worker", argv=part_argv("worker", argv), env=_with_queue(env, redis_url))

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from mlx_pool.data_folder import DataFolder
+from mlx_pool.key_store import KeyStore, keys_file
 
 from .address import pick_port
 from .broker import broker_binary, broker_config, write_private
@@ -32,7 +33,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     redis_url: str
     broker: EmbeddedBroker | None  # None: the queue is somebody else's
-    key_file: Path | None  # None: no API key is asked for, on loopback only
+    key_file: Path | None  # the key of this machine's own commands; None: no key is asked for, on loopback only
+    keys_file: Path | None  # the keys that were given out; None likewise
 
     @property
     def api_key(self) -> str | None:
@@ -48,6 +50,10 @@ def settle(flags: Flags, folder: DataFolder, env: Mapping[str, str]) -> Setting:
 
     """
     broker = None if flags.redis else _embedded_broker(flags, folder)
+    keys = KeyStore(keys_file(folder, env))
+    has_keys = flags.is_open or keys.path.exists()
+    if has_keys:
+        keys.create()  # so that the gateway sees the first key that is given out
     return Setting(
         flags=flags,
         folder=folder,
@@ -55,7 +61,8 @@ def settle(flags: Flags, folder: DataFolder, env: Mapping[str, str]) -> Setting:
         model=chosen_model(flags, env),
         redis_url=broker.url if broker else flags.redis or "",
         broker=broker,
-        key_file=_api_key_file(folder) if flags.is_open else None,
+        key_file=_api_key_file(folder) if has_keys else None,
+        keys_file=keys.path if has_keys else None,
     )
 
 

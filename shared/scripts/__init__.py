@@ -1,8 +1,8 @@
 """The Lua scripts of the queue, one file each, and how they are run.
 
 Every script is `prelude.lua` and `entries.lua`, then its own file, under a `#!lua` line: with it a wrong slot fails
-even on a one-node cluster, and a full Redis refuses before the first write. Only `submit` is refused then: all others
-drain the queue.
+even on a one-node cluster, and a full Redis refuses before the first write. Only what begins something is refused then
+(`submit`, `file_append`, `bulk_open`): all others drain the queue.
 `python -m shared.scripts submit` prints a script whole, for producers in other languages.
 """
 
@@ -14,8 +14,33 @@ from typing import Any
 
 from shared.connection import Arg, Broker, NoScript
 
-_FLAGS = {"submit": "", "peek": " flags=no-writes", "survey": " flags=no-writes"}
-NAMES = ("submit", "claim", "append", "finish", "fail", "release", "cancel", "beat", "mine", "peek", "survey", "reap")
+_FLAGS = {
+    **dict.fromkeys(("submit", "file_append", "bulk_open"), ""),
+    **dict.fromkeys(("peek", "ahead", "survey"), " flags=no-writes"),
+}
+NAMES = (
+    "submit",
+    "claim",
+    "append",
+    "finish",
+    "fail",
+    "release",
+    "cancel",
+    "beat",
+    "mine",
+    "peek",
+    "ahead",
+    "survey",
+    "reap",
+    "charge",
+    "keep",
+    "forget",
+    "file_append",
+    "bulk_open",
+    "bulk_claim",
+    "bulk_commit",
+    "bulk_cancel",
+)
 
 
 @cache

@@ -47,13 +47,16 @@ end
 
 -- They were about to be ended because nobody listened; now somebody does. finish honours the cleared flag.
 for _, key in ipairs(reprieved) do redis.call('HDEL', key, 'cancel') end
+local place
 for _, f in ipairs(fresh) do
   local key = T .. ':job:' .. f.id
   local deadline = may_wait == '1' and now + limit('wait_ms') or now + f.timeout
   redis.call('DEL', key, T .. ':log:' .. f.id)
   local entry = redis.call('XADD', jobs(class), '*', 'id', f.id, 'body', f.body, 'tenant', tenant, 'trace', trace, 'v', '1')
+  -- Its number among all entries that the stream ever had, by which `ahead` finds out how many are before it.
+  place = place and place + 1 or map(redis.call('XINFO', 'STREAM', jobs(class)))['entries-added']
   redis.call('HSET', key, 'state', 'waiting', 'attempt', f.attempt, 'seq', 0, 'entry', class .. ':' .. entry, 'class', class,
-             'hash', redis.sha1hex(f.body), 'deadline', int(deadline), 'timeout', may_wait == '1' and f.timeout or 0,
+             'place', int(place), 'hash', redis.sha1hex(f.body), 'deadline', int(deadline), 'timeout', may_wait == '1' and f.timeout or 0,
              'attached', attached, 'enqueued', int(now), 'tenant', tenant, 'trace', trace)
   redis.call('PEXPIREAT', key, int(deadline + limit('retention_ms')))
   redis.call('ZADD', T .. ':deadlines', int(deadline), f.id)

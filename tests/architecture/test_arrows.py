@@ -10,6 +10,7 @@ from .source import imports, is_in, modules, reached
 # What each room may name besides itself and the standard library. The most specific prefix counts.
 ALLOWED: dict[str, set[str]] = {
     "shared": {"redis", "msgspec"},
+    "shared.tracing": {"opentelemetry"},  # late, and only where a collector is named
     "gateway": {"shared", "starlette", "uvicorn", "uvloop", "httptools", "prometheus_client", "msgspec", "structlog"},
     "worker": {"shared", "msgspec", "structlog", "prometheus_client"},
     "worker.catalog": {
@@ -122,3 +123,17 @@ def test_of_shared_only_two_modules_touch_redis() -> None:
     touching = {module.name for module in modules() if any(is_in(name, "redis") for name in imports(module))}
 
     assert touching == {"shared.connection", "shared.channel"}
+
+
+def test_apis_do_not_know_each_other() -> None:
+    """What surfaces share stands in the gateway itself, so that one can go without another."""
+    surfaces = {"gateway.openai", "gateway.anthropic"}
+    crossing = [
+        f"{module.name} imports {name}"
+        for surface in sorted(surfaces)
+        for module in modules(surface)
+        for name in sorted(imports(module))
+        if is_in(name, *(surfaces - {surface}))
+    ]
+
+    assert crossing == []

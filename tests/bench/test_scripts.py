@@ -48,6 +48,15 @@ def test_sameness_compares_every_kind_of_text() -> None:
         assert f"| {row} " in told
 
 
+@pytest.mark.long
+def test_memory_counts_what_an_engine_holds() -> None:
+    """A reading after the warm-up and after each part, and a slope for every count."""
+    told = run("bench.memory", "--warm-up", "20", "--requests", "60", "--every", "20", "--cancelled", "30")
+
+    rows = [line for line in told.splitlines() if line.startswith("|")]
+    assert [row.split()[1] for row in rows[2:]] == ["0", "20", "40", "60", "slope"]
+
+
 @pytest.mark.parametrize("wrong", [("--rounds", "x"), ("--contenders", "nobody")])
 def test_a_wrong_flag_is_a_line_and_exit_code_2(wrong: tuple[str, str]) -> None:
     """Nothing is started for a measurement that was not understood."""

@@ -161,9 +161,9 @@ class Served:
         self.hand = hand
         self.drain = drain
 
-    def follow(self, body: dict[str, Any], **headers: str) -> Following:
+    def follow(self, body: dict[str, Any], *, path: str = "/chat", **headers: str) -> Following:
         """Submit a job and follow it."""
-        return Following(self.http.stream("POST", "/chat", json=body, headers=headers))
+        return Following(self.http.stream("POST", path, json=body, headers=headers))
 
     def rejoin(self, job_id: str, **params: str | int) -> Following:
         """Follow a job again."""

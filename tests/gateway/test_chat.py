@@ -6,7 +6,7 @@ import json
 import msgspec
 import pytest
 
-from shared.event import Cancelled, Done, Error, Token, ToolCall, Usage
+from shared.event import Cancelled, Done, Error, Token, TokenLogprob, ToolCall, TopLogprob, Usage
 
 from .conftest import Eventually, Serving
 from .hand import DONE, events_of, refusal, sse_of, text_in, tokens
@@ -79,6 +79,26 @@ async def test_one_object_holds_thoughts_and_calls_too(serving: Serving) -> None
         assert whole["tool_calls"] == msgspec.to_builtins(called)
         assert (whole["content"], whole["reasoning"], whole["warnings"]) == ("a", "흠", ["w"])
         assert (whole["reason"], msgspec.json.decode(job.body)["tools"]) == ("tool_calls", TOOLS)
+
+
+async def test_logprobs_come_as_the_worker_said_them(serving: Serving) -> None:
+    """With the text whose ids they are, in a stream; all of them in one object."""
+    entries = [TokenLogprob(text, -0.5, [*text.encode()], [TopLogprob("x", -0.25, [120])]) for text in ("안", "\u2028")]
+    events = [Token(content=entry.token, tokens=[1], logprobs=[entry]) for entry in entries]
+    told = msgspec.to_builtins(entries)
+    async with serving() as served:
+        posting = asyncio.create_task(served.http.post("/chat", json=PROMPT | {"logprobs": 1, "stream": False}))
+        job = await served.hand.claim()
+        await served.hand.end(job, served.hand.started(job), *events, Token(content="a", tokens=[2]), DONE)
+        whole = await posting
+        path = f"/chat/{job.id}"
+        stream = events_of((await served.http.get(path)).text)
+        sse = sse_of((await served.http.get(path, headers={"accept": "text/event-stream"})).text)
+
+        assert msgspec.json.decode(job.body)["logprobs"] == 1
+        assert whole.json()["logprobs"] == told
+        assert [event.get("logprobs") for event in stream] == [None, told[:1], told[1:], None, None]
+        assert [event for _, event in sse] == stream
 
 
 async def test_a_stream_cut_anywhere_is_resumed_exactly(serving: Serving) -> None:
@@ -201,7 +221,9 @@ async def test_a_failed_stream_never_looks_like_a_finished_one(serving: Serving)
         for accept in (b"text/event-stream", b"text/plain"):
             reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
             body = json.dumps(PROMPT).encode()
-            head = b"POST /chat HTTP/1.1\r\nhost: x\r\naccept: %b\r\ncontent-type: application/json\r\n" % accept
+            head = (
+                b"POST /chat HTTP/1.1\r\nhost: localhost\r\naccept: %b\r\ncontent-type: application/json\r\n" % accept
+            )
             writer.write(head + b"content-length: %d\r\n\r\n%b" % (len(body), body))
             job = await served.hand.claim()
             await served.hand.say(job, served.hand.started(job), *tokens("a"))

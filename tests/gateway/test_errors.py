@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import MAX_RETRY_AFTER_MS, TABLE, error_headers, error_object, error_response, retry_after_ms
+from gateway.errors import (
+    MAX_RETRY_AFTER_MS,
+    TABLE,
+    anthropic_object,
+    error_headers,
+    error_object,
+    error_response,
+    is_anthropic,
+    retry_after_ms,
+)
 from shared.errors import CODES, Fault, Refused, from_wire, may_retry
 
 
@@ -53,3 +62,70 @@ def test_the_envelope_is_the_same_everywhere() -> None:
     assert msgspec.json.decode(answer.body) == {
         "error": {"message": "None.", "type": "server_error", "param": None, "code": "no_worker"}
     }
+
+
+# Of Anthropic's API: what its clients know as types of errors, and with which statuses.
+ANTHROPIC_TYPES = {
+    400: {"invalid_request_error"},
+    401: {"authentication_error"},
+    403: {"permission_error"},
+    404: {"not_found_error"},
+    405: {"invalid_request_error"},
+    410: {"invalid_request_error"},
+    413: {"request_too_large"},
+    415: {"invalid_request_error"},
+    422: {"invalid_request_error"},
+    429: {"rate_limit_error"},
+    500: {"api_error"},
+    503: {"overloaded_error"},
+    504: {"timeout_error"},
+}
+
+
+def test_anthropics_clients_know_every_type() -> None:
+    """A status has one type, which is one of theirs."""
+    types = {
+        status: {row.anthropic_type for row in TABLE.values() if row.status == status} for status in ANTHROPIC_TYPES
+    }
+
+    assert types == ANTHROPIC_TYPES
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/v1/messages", True),
+        ("/v1/messages/count_tokens", True),
+        ("/v1/messages/x/y", True),
+        ("/v1/messagesx", False),
+        ("/v1/models", False),
+        ("", False),
+    ],
+)
+def test_a_path_is_one_apis(path: str, expected: bool) -> None:
+    """Also where there is no such route."""
+    assert is_anthropic(path) is expected
+
+
+def test_anthropics_envelope_is_told_on_its_routes() -> None:
+    """The field's name stands in the message, and the request's id in body and header."""
+    refusal = Refused("unsupported", "No.", param="tools")
+    answer = error_response(refusal, path="/v1/messages", request_id="r")
+
+    said = {"type": "invalid_request_error", "message": "`tools`: No."}
+    assert msgspec.json.decode(answer.body) == {"type": "error", "error": said, "request_id": "r"}
+    assert answer.headers["request-id"] == "r"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (Refused("invalid_value", "`a[0].b`: no.", param="a"), "`a[0].b`: no."),
+        (Refused("invalid_value", "No.", param="a.b"), "`a.b`: No."),
+        (Refused("invalid_json", "No."), "No."),
+        (Refused("context_length_exceeded", "5 of 4.", param="messages"), "prompt is too long: 5 of 4."),
+    ],
+)
+def test_anthropics_message_names_the_field_once(error: Refused, message: str) -> None:
+    """There is no other place for it; and agents know by its words that a prompt is too long."""
+    assert anthropic_object(error, "")["error"]["message"] == message

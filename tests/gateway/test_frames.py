@@ -33,8 +33,9 @@ def test_any_text_survives_every_format(text: str) -> None:
 
 
 def test_what_is_no_content_comes_as_the_worker_said_it() -> None:
-    """Reasoning, calls and warnings have fields of their own, where there are any; bare text has none of them."""
+    """Reasoning, calls, warnings and logprobs have fields of their own, where there are any; bare text has none."""
     said = {"reasoning": "흠\u2028", "tool_calls": [{"index": 0, "arguments": '{"a":"\u2029"}'}], "warning": "w"}
+    said |= {"logprobs": [{"token": "\u2028", "logprob": -0.5, "bytes": [226, 128, 168], "top_logprobs": []}]}
     text = msgspec.json.decode(msgspec.json.encode({"status": "token", "tokens": [1]} | said), type=Text)
 
     told = Ndjson("job", "m").frame(Delivery(2, 1, 0, text)).decode()

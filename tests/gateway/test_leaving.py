@@ -75,7 +75,10 @@ async def test_leaving_while_one_object_is_awaited_cancels_the_job(serving: Serv
 async def test_leaving_while_the_job_is_submitted_cancels_it(serving: Serving, eventually: Eventually) -> None:
     """Whenever in the first milliseconds the socket closes, no job is left behind."""
     body = json.dumps(PROMPT).encode()
-    head = b"POST /chat HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    head = (
+        b"POST /chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+        % len(body)
+    )
     async with serving() as served:
         for steps in range(40):
             _, writer = await asyncio.open_connection("127.0.0.1", served.port)
@@ -178,7 +181,9 @@ async def test_a_body_that_never_comes_whole_submits_nothing(serving: Serving, e
     """A client that leaves in the midst of its request has asked for nothing."""
     async with serving() as served:
         _, writer = await asyncio.open_connection("127.0.0.1", served.port)
-        writer.write(b"POST /chat HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{")
+        writer.write(
+            b"POST /chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"
+        )
         await writer.drain()
         writer.close()
 

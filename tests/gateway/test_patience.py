@@ -14,7 +14,7 @@ from .hand import DONE, tokens
 pytestmark = pytest.mark.long
 PROMPT = {"prompt": "x"}
 BODY = json.dumps(PROMPT).encode()
-HEAD = b"POST /chat HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\naccept: text/event-stream\r\n"
+HEAD = b"POST /chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\naccept: text/event-stream\r\n"
 REQUEST = HEAD + b"content-length: %d\r\n\r\n%b" % (len(BODY), BODY)
 
 

@@ -28,7 +28,7 @@ def post(port: int) -> socket.socket:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     client.connect(("127.0.0.1", port))
     body = json.dumps(PROMPT).encode()
-    head = b"POST /chat HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n"
+    head = b"POST /chat HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n"
     client.sendall(head + b"content-length: %d\r\n\r\n%b" % (len(body), body))
     return client
 

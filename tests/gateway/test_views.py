@@ -57,6 +57,7 @@ async def test_metrics_tell_of_this_process_and_on_request_of_the_pool(serving: 
         assert "mlx_pool_gateway_tokens_total 3.0" in own
         assert 'mlx_pool_gateway_answers_total{method="POST",route="/chat",status="200"} 1.0' in own
         assert f'mlx_pool_worker_slots{{model="{MODEL}",worker="{served.hand.name}"}} 4.0' in pool
+        assert f'mlx_pool_worker_pressure{{model="{MODEL}",worker="{served.hand.name}"}} 0.0' in pool
         assert "mlx_pool_gateway" not in pool
         assert (summary["ready"], summary["workers"], summary["queue_length"]) == (True, 1, 0)
 

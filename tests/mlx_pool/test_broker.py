@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from mlx_pool.data_folder import DataFolder
+from mlx_pool.key_store import KeyStore
 from mlx_pool.up.plan import Flags
 from mlx_pool.up.setting import Setting, settle
 from shared.connection import check_broker, connect
 from shared.errors import Fault, Refused
+from shared.key_file import read_keys
 
 Eventually = Callable[..., Awaitable[None]]
 
@@ -99,3 +101,22 @@ def test_somebody_elses_queue_needs_no_broker(setting: Setting) -> None:
 
     assert other.broker is None
     assert other.redis_url == "redis://127.0.0.1:1"
+
+
+def test_keys_that_were_given_out_are_asked_for_on_loopback_too(setting: Setting) -> None:
+    """Who gives out keys means them; this machine's own commands then have one of their own."""
+    KeyStore(setting.folder.api_keys).create()
+
+    guarded = settle(setting.flags, setting.folder, {})
+
+    assert setting.keys_file is None
+    assert guarded.keys_file == setting.folder.api_keys
+    assert guarded.key_file is not None
+
+
+def test_off_loopback_the_first_key_needs_no_restart(setting: Setting) -> None:
+    """The gateway is told of the file before there is a key in it."""
+    outside = settle(Flags(host="0.0.0.0", engine="scripted"), setting.folder, {})
+
+    assert outside.keys_file is not None
+    assert read_keys(outside.keys_file) == ()

@@ -54,6 +54,20 @@ def test_the_password_stands_on_no_command_line() -> None:
     assert all(part.env["MLX_POOL_REDIS_URL"] == URL for part in parts)
 
 
+def test_the_gateway_is_told_where_keys_lie() -> None:
+    """The key of this machine's own commands, and the keys that were given out: files, both."""
+    part = gateway_part(Flags(), URL, "m", Path("/d/api-key"), {}, keys_file=Path("/d/api-keys.json"))
+
+    assert words(part).endswith("--api-key-file /d/api-key --api-keys-file /d/api-keys.json")
+
+
+def test_the_gateway_is_told_of_other_names() -> None:
+    """Clients that can't be told which model to name are served as well."""
+    part = gateway_part(Flags(model_alias="gpt-4o=m,*=m"), URL, "m", None, {})
+
+    assert words(part).endswith("--model-alias gpt-4o=m,*=m")
+
+
 def test_workers_are_told_apart_by_number() -> None:
     """With several workers each line on the screen says which one speaks."""
     assert [part.name for part in worker_parts(Flags(workers=2), URL, "m", {})] == ["worker 1", "worker 2"]
@@ -66,6 +80,14 @@ def test_on_loopback_the_queue_is_for_this_machine_alone() -> None:
     assert broker_hosts("192.0.2.7") == ("127.0.0.1", "192.0.2.7")
 
 
+def test_what_engines_may_have_is_told_to_each_worker() -> None:
+    """Two workers on one machine share its memory only if they are told."""
+    parts = worker_parts(Flags(workers=2, memory_limit_gb=7.5), URL, "m", {})
+
+    assert all("--memory-limit-gb 7.5" in words(part) for part in parts)
+    assert "--memory-limit-gb" not in words(worker_parts(Flags(), URL, "m", {})[0])
+
+
 def test_off_loopback_the_lines_to_copy_carry_address_and_secrets() -> None:
     """The joining line works as it stands; the API key is read from its file, not shown."""
     flags = Flags(host="192.0.2.7")
@@ -76,7 +98,9 @@ def test_off_loopback_the_lines_to_copy_carry_address_and_secrets() -> None:
     )
 
 
-@pytest.mark.parametrize("flags", [Flags(workers=-1), Flags(port=0), Flags(port=70_000), Flags(slots=0)])
+@pytest.mark.parametrize(
+    "flags", [Flags(workers=-1), Flags(port=0), Flags(port=70_000), Flags(slots=0), Flags(memory_limit_gb=0)]
+)
 def test_a_number_that_cannot_be_meant_is_refused(flags: Flags) -> None:
     """A number out of range is told with the range."""
     with pytest.raises(Unusable, match="expected"):

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from shared.job import Ask, seed_of
@@ -86,7 +87,7 @@ async def test_a_stream_that_was_cut_goes_on_where_it_stopped(start_pool: StartP
 async def test_a_job_outlives_its_worker_in_mid_stream(start_pool: StartPool) -> None:
     """After kill -9 of the worker that runs a job: another one goes on behind its last token, and no seam shows."""
     async with start_pool(workers=2, step_ms=20) as pool:
-        ask = {"prompt": "a long story", "max_tokens": 100}
+        ask = {"prompt": "a long story", "max_tokens": 100, "logprobs": 2}
         async with pool.http.stream("POST", "/chat", json=ask) as response:
             events = list[Event]()
             async for event in events_of(response):
@@ -97,7 +98,9 @@ async def test_a_job_outlives_its_worker_in_mid_stream(start_pool: StartPool) ->
     assert [event["status"] for event in events].count("started") == 2
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert events[-1]["usage"]["completion_tokens"] == 100
-    assert text_of(events) == answer(Ask(prompt="a long story", max_tokens=100), response.headers["x-job-id"])
+    whole = expected(Ask(prompt="a long story", max_tokens=100, logprobs=2), seed_of(response.headers["x-job-id"]))
+    assert text_of(events) == whole.text
+    assert [entry for event in events for entry in event.get("logprobs", ())] == msgspec.to_builtins(whole.logprobs)
 
 
 async def test_a_client_that_leaves_takes_its_job_along(start_pool: StartPool, eventually: Any) -> None:

@@ -84,6 +84,21 @@ async def test_a_worker_killed_under_many_streams_leaves_every_one_whole(start_p
     assert attempts > 12
 
 
+async def test_engines_short_of_memory_leave_every_stream_whole(start_pool: StartPool) -> None:
+    """Jobs are handed back again and again in mid-stream, here or elsewhere; each client sees one text and no error."""
+    prompts = [f"story {n} [[full@+{20 + n}]]" for n in range(6)]
+    async with start_pool(workers=2, step_ms=2) as pool:
+        asks = [pool.http.post("/chat", json={"prompt": prompt, "max_tokens": 100}) for prompt in prompts]
+        answers = await asyncio.gather(*asks)
+
+    for prompt, response in zip(prompts, answers, strict=True):
+        events = [json.loads(line) for line in response.text.split("\n") if line]
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+        assert sum(event["status"] == "started" for event in events) >= 4
+        assert (response.status_code, events[-1]["status"]) == (200, "done")
+        assert text_of_ndjson(response.text) == answer(response.headers["x-job-id"], prompt, 100)
+
+
 async def test_a_direct_job_with_a_broken_body_ends_in_an_error_and_harms_nobody(
     start_pool: StartPool, eventually: Any
 ) -> None:

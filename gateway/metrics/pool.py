@@ -1,76 +1,23 @@
-"""What this process, and with `?scope=pool` the whole pool, has to tell a monitor.
+"""The whole pool's figures, from its surveys: to be scraped at one gateway only."""
 
-The way of a token counts in plain numbers (`gateway.delivery.Tally`); they become metrics when somebody scrapes.
-Names, models and counts only: nothing of any prompt or answer.
-"""
-
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from shared.survey import Survey, WorkerView
 
-from .delivery import Tally
+from .vllm import queue_gauges
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_FIRST_EVENT_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_WORKER_GAUGES = ("slots", "busy", "tokens_per_second", "memory_bytes", "kv_bytes", "cache_bytes", "engine_deaths")
-_WORKER_COUNTERS = ("jobs_done", "tokens_done", "cache_hits", "cache_saved_tokens")
-
-
-class Metrics:
-    """This process's figures."""
-
-    def __init__(self, tally: Tally, open_streams: Callable[[], int]) -> None:
-        self._registry = CollectorRegistry()
-        self._answers: Counter[tuple[str, str, str]] = Counter()
-        self._registry.register(_Process(tally, self._answers, open_streams))
-        ProcessCollector(registry=self._registry)
-        self._first_event = Histogram(
-            "mlx_pool_gateway_first_event_seconds",
-            "From a chat request's arrival to its first event",
-            buckets=_FIRST_EVENT_S,
-            registry=self._registry,
-        )
-
-    def answered(self, route: str, method: str, status: int, after_s: float) -> None:
-        """Count an answer by its head; that of a stream waits for the first event."""
-        self._answers[route, method, str(status)] += 1
-        if route == "/chat" and status == 200:
-            self._first_event.observe(after_s)
-
-    def text(self) -> bytes:
-        """The process's figures in Prometheus's format."""
-        return generate_latest(self._registry)
-
-
-class _Process(Collector):
-    def __init__(self, tally: Tally, answers: Counter[tuple[str, str, str]], open_streams: Callable[[], int]) -> None:
-        self._tally = tally
-        self._answers = answers
-        self._open_streams = open_streams
-
-    def collect(self) -> Iterator[Metric]:
-        answers = CounterMetricFamily(
-            "mlx_pool_gateway_answers", "Answers by route and status", labels=["route", "method", "status"]
-        )
-        for labels, count in self._answers.items():
-            answers.add_metric(labels, count)
-        yield answers
-        yield GaugeMetricFamily("mlx_pool_gateway_streams", "Streams open now", value=self._open_streams())
-        for name, told in (
-            ("events", "Events relayed"),
-            ("tokens", "Generated ids whose text was relayed"),
-            ("log_reads", "Reads of an event log, to fill a gap or to replay"),
-            ("overflows", "Batches let go because their client did not read"),
-            ("rejoins", "Times that Redis was found to have lost the tail of a log"),
-        ):
-            yield CounterMetricFamily(f"mlx_pool_gateway_{name}", told, value=getattr(self._tally, name))
+_WORKER_GAUGES = (
+    *("slots", "busy", "tokens_per_second", "memory_bytes", "memory_limit_bytes", "kv_bytes", "cache_bytes"),
+    "engine_deaths",
+)
+_WORKER_COUNTERS = ("jobs_done", "tokens_done", "cache_hits", "cache_saved_tokens", "handed_back")
+_PRESSURES = {"soft": 1, "hard": 2}
 
 
 class _Pool(Collector):
@@ -80,6 +27,7 @@ class _Pool(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._queues()
         yield from self._workers()
+        yield from queue_gauges(self._surveys)
 
     def _queues(self) -> Iterator[Metric]:
         waiting = GaugeMetricFamily("mlx_pool_waiting_jobs", "Jobs that nobody has claimed", labels=["model", "class"])
@@ -100,6 +48,11 @@ class _Pool(Collector):
         for worker in workers:
             ready.add_metric(_labels(worker), worker.is_ready)
         yield ready
+        told = "1 when its memory is short, 2 when it hands jobs back"
+        pressure = GaugeMetricFamily("mlx_pool_worker_pressure", told, labels=["model", "worker"])
+        for worker in workers:
+            pressure.add_metric(_labels(worker), _PRESSURES.get(worker.pressure, 0))
+        yield pressure
         for name in _WORKER_GAUGES:
             gauge = GaugeMetricFamily(f"mlx_pool_worker_{name}", f"A worker's {name}", labels=["model", "worker"])
             for worker in workers:
@@ -113,7 +66,7 @@ class _Pool(Collector):
 
 
 def pool_text(surveys: Sequence[Survey]) -> bytes:
-    """All queues' and workers' figures in Prometheus's format; to be scraped at one gateway only."""
+    """All queues' and workers' figures in Prometheus's format."""
     registry = CollectorRegistry()
     registry.register(_Pool(surveys))
     return generate_latest(registry)

@@ -1,0 +1,1 @@
+"""Who may enter, under which name, and how much they may use."""

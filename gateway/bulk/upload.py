@@ -1,0 +1,171 @@
+"""A file on its way in: out of the form, piece by piece into Redis; never whole in memory.
+
+It can be found once all of it is there. What was begun and not finished goes by itself, within the hour.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+from shared.bulk_file import MAX_FILE_BYTES, PIECE_BYTES, BulkFile, BulkFiles, new_tag
+from shared.errors import PoolError, Refused
+
+from .multipart import Head, Multipart, Seen, boundary_of
+
+SILENT_S = 30.0  # how long a client may send nothing
+WHOLE_S = 900.0
+MAX_FORM_BYTES = MAX_FILE_BYTES + 65_536
+MAX_FIELD_BYTES = 1_024
+MAX_NAME_CHARACTERS = 255
+HOUR_MS = 3_600_000
+LIFE_MS = 48 * HOUR_MS
+MAX_LIFE_MS = 720 * HOUR_MS
+
+
+class Upload:
+    """One file."""
+
+    def __init__(self, files: BulkFiles, *, tenant: str, room_bytes: int) -> None:
+        self._files = files
+        self._tenant = tenant
+        self._room_bytes = room_bytes  # what the tenant may still keep
+        self._tag = new_tag()
+        self._fields: dict[str, bytes] = {}
+        self._field: str | None = None
+        self._name: str | None = None
+        self._held = bytearray()
+        self._bytes = 0
+        self._lines = 0
+        self._is_blank = True  # the line that is coming in
+
+    async def run(self, headers: Headers, receive: Receive) -> BulkFile:
+        """Take the file in.
+
+        Raises:
+            Refused: the form is none, lacks something, or is too large.
+            Fault: broker_down.
+            ClientDisconnect: the client left in its midst.
+
+        """
+        parts = Multipart(boundary_of(headers.get("content-type", "")))
+        declared = headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared) > MAX_FORM_BYTES:
+            raise _too_large()
+        try:
+            async with asyncio.timeout(WHOLE_S):
+                async for data in _body(receive):
+                    for seen in parts.feed(data):
+                        await self._take(seen)
+            if not parts.has_ended:
+                raise Refused("invalid_value", "The form ends before its last boundary.")
+            return await self._finish()
+        except TimeoutError as error:
+            await self._drop()
+            raise Refused("invalid_value", "The file did not arrive in time.", param="file") from error
+        except (PoolError, ClientDisconnect):
+            await self._drop()
+            raise
+
+    async def _take(self, seen: Seen) -> None:
+        if isinstance(seen, Head):
+            self._begin(seen)
+        elif self._field is not None:
+            value = self._fields[self._field] = self._fields[self._field] + seen
+            if len(value) > MAX_FIELD_BYTES:
+                raise Refused("invalid_value", f"`{self._field}` is too long.", param=self._field)
+        else:
+            await self._add(seen)
+
+    def _begin(self, head: Head) -> None:
+        if head.field != "file":
+            self._field = head.field[:64]
+            self._fields[self._field] = b""
+            if len(self._fields) > 16:
+                raise Refused("invalid_value", "The form has too many fields.")
+        elif self._name is not None:
+            raise Refused("invalid_value", "One file at a time.", param="file")
+        else:
+            self._field, self._name = None, (head.file_name or "file")[:MAX_NAME_CHARACTERS]
+
+    async def _add(self, data: bytes) -> None:
+        self._bytes += len(data)
+        if self._bytes > min(MAX_FILE_BYTES, self._room_bytes):
+            raise _too_large() if self._bytes > MAX_FILE_BYTES else _no_room()
+        self._count(data)
+        self._held += data
+        while len(self._held) >= PIECE_BYTES:
+            piece = bytes(self._held[:PIECE_BYTES])
+            del self._held[:PIECE_BYTES]
+            await self._files.append(self._tag, piece)
+
+    def _count(self, data: bytes) -> None:
+        for at, part in enumerate(data.split(b"\n")):
+            if at:
+                self._lines += not self._is_blank
+                self._is_blank = True
+            self._is_blank = self._is_blank and (not part or part.isspace())
+
+    async def _finish(self) -> BulkFile:
+        if self._name is None:
+            raise Refused("missing_field", "`file` is missing.", param="file")
+        if not self._bytes:
+            raise Refused("invalid_value", "The file is empty.", param="file")
+        purpose = self._text("purpose")
+        if purpose != "batch":
+            said = f"Files are for batches here, not for {purpose!r}." if purpose else "`purpose` is missing."
+            raise Refused("unsupported" if purpose else "missing_field", said, param="purpose")
+        lines = self._lines + (not self._is_blank)
+        record = {"name": self._name, "bytes": self._bytes, "lines": lines}
+        return await self._files.finish(
+            self._tag, bytes(self._held), record, tenant=self._tenant, life_ms=life_of(self._texts())
+        )
+
+    async def _drop(self) -> None:
+        with contextlib.suppress(PoolError):
+            await self._files.delete(self._tag, "input")
+
+    def _text(self, field: str) -> str:
+        return self._fields.get(field, b"").decode("utf-8", "replace")
+
+    def _texts(self) -> Mapping[str, str]:
+        return {field: self._text(field) for field in self._fields}
+
+
+def life_of(fields: Mapping[str, str]) -> int:
+    """For how long a file is kept, in ms: `expires_after`, two days without it.
+
+    Raises:
+        Refused: it is no such time.
+
+    """
+    if (given := fields.get("expires_after[seconds]")) is None:
+        return LIFE_MS
+    seconds = int(given) if given.isascii() and given.isdigit() and len(given) < 9 else 0
+    if not HOUR_MS <= seconds * 1_000 <= MAX_LIFE_MS:
+        said = f"A file is kept for {HOUR_MS // 1_000} … {MAX_LIFE_MS // 1_000:,} seconds."
+        raise Refused("invalid_value", said, param="expires_after")
+    return seconds * 1_000
+
+
+async def _body(receive: Receive) -> AsyncGenerator[bytes]:
+    while True:
+        async with asyncio.timeout(SILENT_S):
+            message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        yield message.get("body", b"")
+        if not message.get("more_body", False):
+            return
+
+
+def _too_large() -> Refused:
+    return Refused("body_too_large", f"A file has at most {MAX_FILE_BYTES:,} bytes.", param="file")
+
+
+def _no_room() -> Refused:
+    said = "Your files take as much room as they may: delete some, or wait until they expire."
+    return Refused("body_too_large", said, param="file")

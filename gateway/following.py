@@ -1,0 +1,132 @@
+"""Following jobs for a client: listen, begin, answer, and leave when the client does. Every API's requests end here."""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.errors import Fault
+from shared.pool import Pool
+from shared.queue import Queue
+
+from .admission import Admission, Ticket
+from .audience import Audience
+from .client import until_it_leaves
+from .course import Course
+from .delivery import Tally
+from .metrics.figures import Kind, Ledger
+from .news import News, wants_news
+from .order import Mark
+from .receipt import Receipt, receipt_of
+from .relay import Relay
+
+_OPERATIONS = {"chat": "chat", "text": "text_completion"}  # by a job's kind; to count tokens is none
+RESUBMIT_WITHIN_S = 300.0  # half of the time that records are kept: later, a missing record may be an ended job's
+
+Begin = Callable[[Receipt], Awaitable[None]]
+End = Callable[[], Awaitable[None]]
+Answer = Callable[[Send], Awaitable[None]]
+
+
+async def _nothing() -> None:
+    """End what somebody else submitted: its charge is not ours to put right."""
+
+
+class Followed(NamedTuple):
+    """Jobs of one queue, a relay each, and what sets them going."""
+
+    queue: Queue
+    relays: Sequence[Relay]
+    begin: Begin
+    end: End = _nothing  # once nobody follows them any more, whether they began or not
+
+
+class Following:
+    """Gives out relays, and runs answers that read them."""
+
+    def __init__(
+        self, pool: Pool, admission: Admission, audience: Audience, news: News, *, ledger: Ledger, tally: Tally
+    ) -> None:
+        self.pool = pool
+        self.admission = admission
+        self._audience = audience
+        self._news = news
+        self._ledger = ledger
+        self._tally = tally
+
+    def of_ticket(self, ticket: Ticket) -> Followed:
+        """New jobs: they are submitted when somebody listens."""
+        resubmit = _resubmit(ticket)
+        ids = [submission.id for submission in ticket.submissions]
+        relays = [Relay(ticket.queue, job_id, tally=self._tally, resubmit=resubmit) for job_id in ids]
+
+        has_begun = False
+        courses = dict[Relay, Course]()
+
+        async def begin(receipt: Receipt) -> None:
+            nonlocal has_begun
+            has_begun = True
+            for relay, submitted in zip(relays, await ticket.submit(), strict=True):
+                if not ticket.job.background:
+                    self._audience.owns(relay.job_id, ticket.linger_ms)
+                if not submitted.is_new:
+                    relay.read_from_log()
+                elif operation := _OPERATIONS.get(ticket.job.kind):
+                    kind = Kind(ticket.queue.model, operation)
+                    courses[relay] = receipt.begin(relay.job_id, kind, self._ledger)
+                    relay.on_taken = courses[relay].note
+
+        async def end() -> None:
+            for relay, course in courses.items():
+                if not ticket.runs_on:
+                    course.leave(relay.fault)
+            await (_settle(ticket, relays) if has_begun else ticket.withdraw())
+
+        return Followed(ticket.queue, relays, begin, end)
+
+    def of_job(self, queue: Queue, job_id: str, mark: Mark | None = None) -> Followed:
+        """A job that is there already, from its beginning or from behind a mark."""
+        relay = Relay(queue, job_id, tally=self._tally, mark=mark)
+
+        async def begin(_: Receipt) -> None:
+            relay.read_from_log()
+
+        return Followed(queue, [relay], begin)
+
+    def answer(self, followed: Followed, answer: Answer) -> ASGIApp:
+        """Run an answer while the jobs are followed; whatever it has not read when it returns, the client has left."""
+        queue, relays, begin, end = followed
+
+        async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+            # Listen before submit: pub/sub keeps nothing for late listeners.
+            async with contextlib.AsyncExitStack() as stack:
+                stack.push_async_callback(end)
+                await stack.enter_async_context(until_it_leaves(receive, relays))
+                for relay in relays:
+                    await stack.enter_async_context(self._audience.attend(queue, relay))
+                if any(relay.has_left for relay in relays):
+                    return
+                await begin(receipt_of(scope))
+                if wants_news(scope):  # of several answers, the first one's: it is the next to begin
+                    stack.enter_context(self._news.told_to(queue, relays[0]))
+                await answer(send)
+
+        return respond
+
+
+async def _settle(ticket: Ticket, relays: Sequence[Relay]) -> None:
+    # A job that goes on without its client is charged as was foreseen: nobody here sees what it will have used.
+    if ticket.charge:
+        seen = [relay for relay in relays if relay.has_ended or not ticket.runs_on]
+        ended = [relay.job_id for relay in relays if relay.has_ended]
+        await ticket.charge.settle({relay.job_id: relay.used_tokens for relay in seen}, ended=ended)
+
+
+def _resubmit(ticket: Ticket) -> Callable[[float], Awaitable[None]]:
+    async def submit_again(age_s: float) -> None:
+        if age_s >= RESUBMIT_WITHIN_S:
+            raise Fault("stream_lost", "Redis no longer has this job.")
+        await ticket.submit()
+
+    return submit_again
