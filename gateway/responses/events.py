@@ -29,6 +29,7 @@ MEDIA_TYPE = "text/event-stream"
 Ended = Done | Error | Cancelled
 _encode = msgspec.json.Encoder().encode
 _EMPTY = len('""')
+_DELTA = b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":'
 
 
 class Events:
@@ -91,6 +92,21 @@ class Events:
                 assert_never(event)
 
     def _say(self, text: Text) -> bytes:
+        if text.reasoning or text.tool_calls or text.logprobs or text.warning or self._held:
+            return self._say_more(text)
+        if len(text.content) == _EMPTY:
+            return b""
+        part = self._open
+        if part is None or part.kind is not SAID:
+            return self._add(SAID, text.content, [])
+        # What most tokens are.
+        part.add(text.content, [])
+        number, self.number = self.number, self.number + 1
+        if number <= self._after:
+            return b""
+        return one_line(b'%b%d%b%b,"logprobs":[]}\n\n' % (_DELTA, number, part.delta, text.content))
+
+    def _say_more(self, text: Text) -> bytes:
         if text.warning:
             self._warnings.append(text_of(text.warning))
         logprobs = logprobs_of(text.logprobs) if text.logprobs else []
@@ -100,9 +116,11 @@ class Events:
             said += self._add(THOUGHT, text.reasoning, [])
         if len(text.content) > _EMPTY:
             said += self._add(SAID, text.content, [*self._held, *logprobs])
-        elif logprobs and not text.tool_calls and not text.reasoning:
+            self._held = []
+        elif text.reasoning or text.tool_calls:
+            self._held = []
+        elif logprobs:
             return self._hold(logprobs)
-        self._held = []
         return said + b"".join(map(self._call, calls_of(text.tool_calls) if text.tool_calls else ()))
 
     def _hold(self, logprobs: list[msgspec.Raw]) -> bytes:

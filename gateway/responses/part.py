@@ -28,17 +28,19 @@ class Part:
         self.index = index
         self.id = f"{kind.prefix}{job_id}_{index}"
         self.place = b'"item_id":"%b","output_index":%d,"content_index":0' % (self.id.encode(), index)
+        self.delta = b',%b,"delta":' % self.place
         self.logprobs: list[msgspec.Raw] = []
-        self._pieces: list[bytes] = []
+        self._pieces: list[msgspec.Raw] = []
 
     def add(self, piece: msgspec.Raw, logprobs: list[msgspec.Raw]) -> None:
         """Note more of its text."""
-        self._pieces.append(bytes(piece))
-        self.logprobs += logprobs
+        self._pieces.append(piece)
+        if logprobs:
+            self.logprobs += logprobs
 
     def text(self) -> msgspec.Raw:
         """All of it: strings of JSON are joined by leaving out the quotes between them."""
-        return msgspec.Raw(b'"%b"' % b"".join(piece[1:-1] for piece in self._pieces))
+        return msgspec.Raw(b'"%b"' % b"".join(bytes(piece)[1:-1] for piece in self._pieces))
 
     def content(self) -> OutputText | ReasoningText:
         """The part as it stands."""

@@ -117,17 +117,20 @@ async def test_a_client_that_leaves_takes_its_job_along(start_pool: StartPool, e
     assert json.loads(last)["status"] == "cancelled"
 
 
+async def has(pool: Any, name: str, count: int) -> bool:
+    """Whether the pool's summary says so."""
+    return (await pool.http.get("/metrics", headers={"accept": "application/json"})).json()[name] == count
+
+
 async def test_a_full_queue_says_so_and_when_to_come_back(start_pool: StartPool, eventually: Any) -> None:
     """What can't be served soon is refused at once, with an honest Retry-After; what was accepted is kept."""
     async with start_pool(slots=1, step_ms=20) as pool, pool.client() as redis:
         await redis.command("HSET", "pool:{scripted}:limits", "waiting", 2)
         ask = {"prompt": "busy", "max_tokens": 100}
-        accepted = [asyncio.create_task(pool.http.post("/chat", json=ask)) for _ in range(3)]
-
-        async def is_full() -> bool:
-            return (await pool.http.get("/metrics", headers={"accept": "application/json"})).json()["queue_length"] == 2
-
-        await eventually(is_full)
+        accepted = [asyncio.create_task(pool.http.post("/chat", json=ask))]
+        await eventually(lambda: has(pool, "busy", 1))
+        accepted += [asyncio.create_task(pool.http.post("/chat", json=ask)) for _ in range(2)]
+        await eventually(lambda: has(pool, "queue_length", 2))
         refused = await pool.http.post("/chat", json=ask)
         answers = await asyncio.gather(*accepted)
 
