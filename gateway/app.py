@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -17,7 +17,7 @@ from .access.lock import Lock
 from .chat import Chat
 from .door import Door
 from .drain import Drain
-from .errors import on_crash, on_http_error, on_pool_error
+from .errors import on_crash, on_http_error, on_leaving, on_pool_error
 from .health import check_health
 from .metrics.pool import pool_summary, pool_text
 from .metrics.process import CONTENT_TYPE, Metrics
@@ -64,7 +64,12 @@ def make_app(
         Route("/health/live", views.live),
         *apis,
     ]
-    handlers: dict[Any, Any] = {PoolError: on_pool_error, HTTPException: on_http_error, Exception: on_crash}
+    handlers: dict[Any, Any] = {
+        PoolError: on_pool_error,
+        HTTPException: on_http_error,
+        ClientDisconnect: on_leaving,
+        Exception: on_crash,
+    }
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
     return Door(app, lock=lock, hosts=hosts, metrics=metrics, drain=drain, spans=spans)

@@ -9,9 +9,9 @@ import re
 from functools import partial
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from shared.errors import Refused
 from shared.job import JOB_ID, parse_job
@@ -36,10 +36,7 @@ class Chat:
 
     async def post(self, request: Request) -> ASGIApp:
         """Submit a job, or attach to the one with its key, and follow it."""
-        try:
-            body = await read_body(request.headers, request.receive)
-        except ClientDisconnect:
-            return nothing
+        body = await read_body(request.headers, request.receive)
         job = parse_job(body)
         ticket = await self._following.admission.admit(job, request.headers, caller_of(request.scope))
         if job.background and not job.stream:
@@ -106,7 +103,3 @@ def _unknown_job() -> Refused:
 def _json(fields: dict[str, str], status: int, headers: dict[str, str], job_id: str) -> Response:
     body = msgspec.json.encode(fields)
     return Response(body, status, headers | {"x-job-id": job_id}, media_type="application/json")
-
-
-async def nothing(_: Scope, _receive: Receive, _send: Send) -> None:
-    """Answer nobody: the client has left."""

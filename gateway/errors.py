@@ -146,6 +146,10 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     return _answer(request, Refused("not_found", "There is no such route."))
 
 
+async def on_leaving(_: Request, __: Exception) -> None:
+    """Answer nobody: the client left while its body was read."""
+
+
 async def on_crash(request: Request, error: Exception) -> Response:
     """Answer with nothing of the crash: the log has it."""
     log.error("request_crashed", exc_info=error)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import partial
 
-from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.routing import Route
 from starlette.types import ASGIApp, Send
@@ -11,7 +10,6 @@ from starlette.types import ASGIApp, Send
 from gateway import answer
 from gateway.answer import Headers
 from gateway.caller import caller_of
-from gateway.chat import nothing
 from gateway.client import read_body
 from gateway.errors import ANTHROPIC_ROUTES
 from gateway.following import Followed, Following
@@ -45,10 +43,7 @@ class Messages:
 
     async def create(self, request: HttpRequest) -> ASGIApp:
         """Answer a conversation."""
-        try:
-            body = await read_body(request.headers, request.receive)
-        except ClientDisconnect:
-            return nothing
+        body = await read_body(request.headers, request.receive)
         asked, ignored = read_request(body, request.headers, Asked)
         followed = await self._follow(request, answer_job(asked))
         [relay] = followed.relays
@@ -60,10 +55,7 @@ class Messages:
 
     async def count_tokens(self, request: HttpRequest) -> ASGIApp:
         """Count the tokens that a conversation has as a prompt."""
-        try:
-            body = await read_body(request.headers, request.receive)
-        except ClientDisconnect:
-            return nothing
+        body = await read_body(request.headers, request.receive)
         prompted, ignored = read_request(body, request.headers, Prompted)
         followed = await self._follow(request, count_job(prompted))
         [relay] = followed.relays

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from gateway.hints import ignored_in
+from gateway.json_object import fields_given
 from shared.errors import Refused
 from shared.job import refusal_of
 
@@ -24,8 +25,7 @@ def read_request(body: bytes, headers: Mapping[str, str], kind: type[P]) -> tupl
         Refused: it is no JSON object, a field in it is wrong, or one that is refused here.
 
     """
-    # A null is as good as nothing: clients fill in what they don't use.
-    given = {name: value for name, value in _object(body).items() if value is not None}
+    given = fields_given(body)
     for name, said in REFUSED.items():
         if given.get(name):
             raise Refused("unsupported", f"`{name}` is not supported: {said}.", param=name)
@@ -34,17 +34,6 @@ def read_request(body: bytes, headers: Mapping[str, str], kind: type[P]) -> tupl
     except msgspec.ValidationError as error:
         raise _refusal_of(error) from error
     return request, [*ignored_in(given, kind), *([_BETA] if _BETA in headers else [])]
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.ValidationError as error:
-        raise refusal_of(error) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused("invalid_json", f"The body is not valid JSON: {error}.") from error
-    except RecursionError as error:
-        raise Refused("invalid_value", "The body is nested too deeply.") from error
 
 
 def _refusal_of(error: msgspec.ValidationError) -> Refused:

@@ -1,10 +1,8 @@
 """A request in Anthropic's words as a job. Pure."""
 
-from collections.abc import Mapping
-from typing import Literal
-
 import msgspec
 
+from gateway.effort import EFFORTS
 from shared.errors import Refused
 from shared.grammar import JsonSchema, Schema
 from shared.job import Job, TemplateKwargs, check_ask
@@ -16,13 +14,6 @@ from .request import Asked, Format, Prompted, ThinkingAdaptive, ThinkingEnabled
 _NO_PENALTY = 1.0
 _SMALLEST_NUCLEUS = 1e-6  # the likeliest token alone, as with the 0 that Anthropic allows
 _SCHEMA_NAME = "output"  # Anthropic's schemas have none
-_EFFORTS: Mapping[str, Literal["low", "medium", "high"]] = {
-    "low": "low",
-    "medium": "medium",
-    "high": "high",
-    "xhigh": "high",
-    "max": "high",
-}
 
 
 def answer_job(request: Asked) -> Job:
@@ -71,7 +62,7 @@ def _template_kwargs(request: Prompted) -> TemplateKwargs:
     # Who does not ask for thoughts expects none: such clients read the first block as the answer.
     is_thinking = isinstance(request.thinking, (ThinkingEnabled, ThinkingAdaptive))
     effort = request.output_config.effort if request.output_config else None
-    return TemplateKwargs(is_thinking, _EFFORTS[effort] if effort else None)
+    return TemplateKwargs(is_thinking, EFFORTS[effort] if effort else None)
 
 
 def _response_format(request: Prompted) -> JsonSchema | None:

@@ -5,12 +5,11 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from gateway.caller import caller_of
-from gateway.chat import nothing
 from gateway.client import read_body
 from gateway.hints import ignored_headers
 from gateway.openai.fields import Field, Fields
@@ -70,10 +69,7 @@ class BatchCalls:
         return _json(batch_object(await self._batches.find(batch.tag) or batch))
 
     async def _make(self, request: Request) -> ASGIApp:
-        try:
-            body = await read_body(request.headers, request.receive)
-        except ClientDisconnect:
-            return nothing
+        body = await read_body(request.headers, request.receive)
         asked, ignored = read_request(body, BatchRequest, FIELDS)
         caller = caller_of(request.scope)
         file = await self._input(asked.input_file_id, caller.tenant)

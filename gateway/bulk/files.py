@@ -1,12 +1,11 @@
 """`/v1/files`: what a batch reads, and what it gave."""
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp
 
 from gateway.caller import caller_of
-from gateway.chat import nothing
 from shared.bulk import Batches
 from shared.bulk_file import BulkFiles
 from shared.errors import Refused
@@ -50,10 +49,7 @@ class Files:
     async def _upload(self, request: Request) -> ASGIApp:
         tenant = caller_of(request.scope).tenant
         upload = Upload(self._files, tenant=tenant, room_bytes=await self._room(tenant))
-        try:
-            return _json(upload_object(await upload.run(request.headers, request.receive)))
-        except ClientDisconnect:
-            return nothing
+        return _json(upload_object(await upload.run(request.headers, request.receive)))
 
     async def _list(self, request: Request) -> Response:
         """A tenant's uploads; what batches gave is named by them."""

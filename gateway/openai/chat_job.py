@@ -1,8 +1,8 @@
 """A chat request as a job: OpenAI's many ways to say a thing become the pool's one."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
+from gateway.effort import EFFORTS
 from shared.errors import Refused
 from shared.job import Job, Message, TemplateKwargs, check_ask
 from shared.tools import CalledFunction, Function, Named, NamedTool, PastCall, Tool, ToolChoice
@@ -13,15 +13,6 @@ from .sampling import sampled
 # Without a number OpenAI's models go on up to the context. An engine sets memory aside for every token that may come,
 # so where a request names none that would be most of a machine for each answer.
 DEFAULT_MAX_TOKENS = 8_192
-_Effort = Literal["minimal", "low", "medium", "high"]
-_EFFORTS: Mapping[str, _Effort] = {
-    "minimal": "minimal",
-    "low": "low",
-    "medium": "medium",
-    "high": "high",
-    "xhigh": "high",  # the most that templates know
-    "max": "high",
-}
 
 
 def chat_job(request: ChatRequest) -> Job:
@@ -132,4 +123,4 @@ def _template_kwargs(request: ChatRequest) -> TemplateKwargs | None:
         return request.chat_template_kwargs
     if effort == "none":
         return TemplateKwargs(bool(told.enable_thinking), told.reasoning_effort)
-    return TemplateKwargs(told.enable_thinking, told.reasoning_effort or _EFFORTS[effort])
+    return TemplateKwargs(told.enable_thinking, told.reasoning_effort or EFFORTS[effort])

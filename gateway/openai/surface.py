@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway.aliases import Aliases
-from gateway.chat import nothing
 from gateway.client import read_body
 from gateway.following import Following
 from gateway.surveys import Surveys
@@ -54,9 +53,6 @@ class _Completions:
     async def _complete(
         self, request: Request, kind: type[R], fields: Fields, answers: Callable[[R], Answers]
     ) -> ASGIApp:
-        try:
-            body = await read_body(request.headers, request.receive)
-        except ClientDisconnect:
-            return nothing
+        body = await read_body(request.headers, request.receive)
         asked, ignored = read_request(body, kind, fields)
         return await self._completing.answer(request, answers(asked), ignored)

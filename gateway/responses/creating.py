@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from functools import partial
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
 from starlette.types import ASGIApp, Send
 
 from gateway.admission import Ticket
 from gateway.answer import Headers
 from gateway.caller import caller_of
-from gateway.chat import nothing
 from gateway.client import read_body
 from gateway.following import Followed, Following
 from gateway.hints import ignored_headers
@@ -43,10 +42,7 @@ class Creating:
 
     async def create(self, request: Request) -> ASGIApp:
         """Answer a conversation."""
-        try:
-            body = await read_body(request.headers, request.receive)
-        except ClientDisconnect:
-            return nothing
+        body = await read_body(request.headers, request.receive)
         asked, ignored = read_request(body, ResponseRequest, RESPONSES)
         ticket, echo = await self._admit(request, asked)
         headers = [

@@ -1,9 +1,9 @@
 """A request as a job: OpenAI's many ways to say a thing become the pool's one, and back where a job is found wrong."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
+from gateway.effort import EFFORTS
 from gateway.openai.chat_job import DEFAULT_MAX_TOKENS
 from gateway.openai.sampling import sampled
 from shared.errors import PoolError, Refused
@@ -16,15 +16,6 @@ from .offers import offers_of
 from .request import ResponseRequest, SchemaFormat
 
 WITH_LOGPROBS = "message.output_text.logprobs"
-_Effort = Literal["minimal", "low", "medium", "high"]
-_EFFORTS: Mapping[str, _Effort] = {
-    "minimal": "minimal",
-    "low": "low",
-    "medium": "medium",
-    "high": "high",
-    "xhigh": "high",  # the most that templates know
-    "max": "high",
-}
 # What a job calls otherwise than this API, where somebody finds fault with it.
 _THEIR_WORDS = (
     (re.compile(r"^response_format(\.json_schema)?"), "text.format"),
@@ -100,5 +91,5 @@ def _template_kwargs(request: ResponseRequest) -> TemplateKwargs | None:
     if effort is None:
         return None
     return (
-        TemplateKwargs(enable_thinking=False) if effort == "none" else TemplateKwargs(reasoning_effort=_EFFORTS[effort])
+        TemplateKwargs(enable_thinking=False) if effort == "none" else TemplateKwargs(reasoning_effort=EFFORTS[effort])
     )
