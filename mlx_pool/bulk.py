@@ -144,8 +144,15 @@ def _fetch(client: BulkClient, batch: Batch, file: Path, out: Path | None) -> in
                 path.unlink()  # of an earlier run
     counts = batch.request_counts
     if batch.status != "completed":
-        raise Failed(f"The batch is {batch.status}: {counts.completed} of {counts.total} lines have an answer.")
+        raise Failed(
+            f"The batch is {batch.status}: {counts.completed} of {counts.total} lines have an answer.{_why(batch)}"
+        )
     return 0 if counts.completed == counts.total else 1
+
+
+def _why(batch: Batch) -> str:
+    problems = batch.errors.data if batch.errors else []
+    return "".join(f"\n{f'line {each.line}: ' if each.line else ''}{each.message}" for each in problems)
 
 
 def _silent(url: str, error: Exception) -> Failed:

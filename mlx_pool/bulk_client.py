@@ -29,6 +29,19 @@ class Counts(msgspec.Struct, frozen=True):
     failed: int = 0
 
 
+class Problem(msgspec.Struct, frozen=True):
+    """Why a batch failed."""
+
+    message: str
+    line: int | None = None
+
+
+class Problems(msgspec.Struct, frozen=True):
+    """All that is told of it."""
+
+    data: list[Problem] = []
+
+
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What of a batch the command needs."""
 
@@ -39,7 +52,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     error_file_id: str | None = None
     request_counts: Counts = Counts()
     metadata: dict[str, str] = {}
-    errors: dict[str, Any] | None = None
+    errors: Problems | None = None
 
     @property
     def has_ended(self) -> bool:

@@ -17,11 +17,13 @@ import msgspec
 from cyclopts import Parameter
 
 from shared.errors import PoolError
+from shared.event import Queued
 from shared.job import Message
 
 from .arguments import call
 from .chat_client import answer_to
 from .failure import CommandError
+from .waiting import WaitingLine
 from .where import Gateway, gateway
 
 
@@ -96,13 +98,21 @@ def _questions() -> Iterator[str]:
 
 def _exchange(place: Gateway, conversation: Conversation) -> str:
     pieces: list[str] = []
+    waiting = WaitingLine(sys.stderr)
     try:
         for piece in answer_to(place, msgspec.json.encode(conversation)):
+            if isinstance(piece, Queued):
+                if not any(pieces):  # a job may be given back in the middle of a line
+                    waiting.show(piece)
+                continue
+            waiting.erase()
             pieces.append(piece)
             sys.stdout.write(piece)
             sys.stdout.flush()
     except KeyboardInterrupt:
+        waiting.erase()
         sys.stdout.write(" [stopped]")
     finally:
+        waiting.erase()
         sys.stdout.write("\n")
     return "".join(pieces)

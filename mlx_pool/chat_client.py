@@ -1,4 +1,4 @@
-"""One `POST /chat` over the standard library's HTTP: its text as it comes."""
+"""One `POST /chat` over the standard library's HTTP: how it waits, and its text as it comes."""
 
 import contextlib
 import http.client
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shared.errors import PoolError, from_wire
+from shared.event import Queued
 
 from .failure import Failed, Unusable
 from .where import Gateway
@@ -27,14 +28,18 @@ class _Event(msgspec.Struct, frozen=True):
 
     status: str = "error"
     content: str = ""
+    waiting: int = 0
+    expected_wait_ms: int | None = None
     error: _Problem = _Problem()
 
 
 _EVENT: Final = msgspec.json.Decoder(_Event)
 
 
-def answer_to(place: Gateway, body: bytes) -> Generator[str]:
+def answer_to(place: Gateway, body: bytes) -> Generator[str | Queued]:
     """Ask, and give the pieces of the answer; closing the generator early cancels the job.
+
+    While the job waits there is news of that; a piece, be it empty, says that its turn has come.
 
     Raises:
         Failed: no gateway answers there, or the stream broke off.
@@ -58,18 +63,20 @@ def connection_to(url: str) -> http.client.HTTPConnection:
     return kind(parts.hostname, parts.port, timeout=_SILENCE_S)
 
 
-def _pieces(connection: http.client.HTTPConnection, place: Gateway, body: bytes) -> Generator[str]:
+def _pieces(connection: http.client.HTTPConnection, place: Gateway, body: bytes) -> Generator[str | Queued]:
     headers = {"Content-Type": "application/json", "Accept": "application/x-ndjson"}
     if place.key:
         headers["Authorization"] = f"Bearer {place.key}"
-    connection.request("POST", "/chat", body, headers)
+    connection.request("POST", "/chat?queued=true", body, headers)
     with connection.getresponse() as response:
         if response.status != http.client.OK:
             raise _error_of(response)
         while line := response.readline():
             event = _EVENT.decode(line)
             match event.status:
-                case "token":
+                case "queued":
+                    yield Queued(waiting=event.waiting, expected_wait_ms=event.expected_wait_ms)
+                case "started" | "token":
                     yield event.content
                 case "done" | "cancelled":
                     return

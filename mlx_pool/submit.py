@@ -18,6 +18,7 @@ from shared.connection import connect
 from shared.errors import Fault
 from shared.event import AnyEvent, Done, decode_event, is_terminal
 from shared.job import DEFAULT_TIMEOUT_MS, Job, JobClass, check_ask, encode_job, parse_job
+from shared.outline import encode_outline, outline_of
 from shared.pool import Pool
 from shared.queue import LogEntry, Queue, Submission, new_job_id
 
@@ -81,7 +82,8 @@ async def _submit(url: str, job: Job) -> AnyEvent:
         bell = asyncio.Event()
         async with _listening(url, queue.keys.channel(job_id), bell.set):
             timeout_ms = job.timeout_ms or DEFAULT_TIMEOUT_MS
-            submission = Submission(job_id, encode_job(job), timeout_ms)
+            outline = encode_outline(outline_of(job, tenant=""))
+            submission = Submission(job_id, encode_job(job), timeout_ms, outline)
             await queue.submit([submission], job_class=job.class_, may_wait=True)
             return await _print_events(queue, job_id, bell)
     finally:

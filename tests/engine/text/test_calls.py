@@ -6,7 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
+from shared.errors import Fault
 from tests.engine.talk import AT_ONCE, WEATHER, hear, ids_of
 from worker.engine.text.speech import CUT_OFF, UNREADABLE
 from worker.engine.wire import Generate
@@ -67,6 +69,7 @@ BROKEN = {
     "an empty list": "<tool_call>[]</tool_call>",
     "nothing": "<tool_call></tool_call>",
     "half a character": '<tool_call>{"name": "get_weather", "arguments": {"city": "\\ud800"}}</tool_call>',
+    "half a character for a name": '<tool_call>{"name": "\\ud800", "arguments": {}}</tool_call>',
     "no end": '<tool_call>{"name": "get_weather", "argu',
     "too long": f'<tool_call>{{"name": "get_weather", "arguments": {{"city": "{"x " * 33_000}"}}}}</tool_call>',
 }
@@ -154,6 +157,60 @@ def test_resumed_anywhere_it_is_the_same_answer(families: Families, parser: str)
 
         assert answer.tokens == whole.tokens[resumed:]
         assert answer.done.reason == whole.done.reason == "tool_calls"
+
+
+ONCE = replace(ASK, parallel_tool_calls=False)
+
+
+@pytest.mark.parametrize("parser", FAMILIES)
+def test_the_only_call_ends_the_answer(families: Families, parser: str) -> None:
+    """Nothing of what a model says behind it is told; where its end has a marker, nothing of it is computed either."""
+    model = families.of(parser)
+    ids = ids_of(model, f"잠시만요. {FAMILIES[parser]}{FAMILIES[parser]} 끝")
+
+    answer = hear(model, ONCE, ids)
+
+    assert [(call.name, json.loads(call.arguments)) for call in answer.calls] == [SEOUL]
+    assert (answer.content.strip(), answer.warnings, answer.done.reason) == ("잠시만요.", [], "tool_calls")
+    assert answer.done.usage.completion_tokens == len(answer.tokens)
+    assert (len(answer.tokens) < len(ids)) is (parser != "mistral")
+
+
+def test_text_held_back_comes_before_the_only_call(hermes: Tokenizer) -> None:
+    """What might have become a stop string is content when the answer has ended."""
+    answer = hear(hermes, replace(ONCE, stop="요.!"), ids_of(hermes, f"잠시만요.{HERMES}끝"))
+
+    assert (answer.content, answer.done.reason, answer.done.stop) == ("잠시만요.", "tool_calls", None)
+
+
+def test_what_cannot_be_read_is_not_the_only_call(hermes: Tokenizer) -> None:
+    """The answer goes on to one that can."""
+    answer = hear(hermes, ONCE, ids_of(hermes, f"<tool_call>흠</tool_call>{HERMES}끝"))
+
+    assert (len(answer.calls), answer.warnings, answer.done.reason) == (1, [UNREADABLE], "tool_calls")
+
+
+@pytest.mark.parametrize("parser", ["json_tools", "mistral"])
+def test_resumed_anywhere_the_only_call_is_the_same(families: Families, parser: str) -> None:
+    """With its end, also where the earlier attempt had told all of it; ids behind that are not of this answer."""
+    model = families.of(parser)
+    ids = ids_of(model, f"<think>흠, 서울?</think>\n\n자, {FAMILIES[parser]}{FAMILIES[parser]}")
+    whole = hear(model, ONCE, ids)
+
+    for resumed in range(1, len(whole.tokens) + 1):
+        answer = hear(model, ONCE, ids, resumed=resumed)
+
+        assert answer.tokens == whole.tokens[resumed:]
+        assert (answer.done.reason, answer.done.usage) == ("tool_calls", whole.done.usage)
+    with pytest.raises(Fault, match="after the generation's end"):
+        hear(model, ONCE, [*ids, ids[-1]], resumed=len(whole.tokens) + 1)
+
+
+def test_a_call_that_the_limit_lets_end_is_the_answers_end(hermes: Tokenizer) -> None:
+    """It ended by itself, not for its length."""
+    ids = ids_of(hermes, HERMES, has_end=False)
+
+    assert hear(hermes, ONCE, ids, limit=len(ids)).done.reason == "tool_calls"
 
 
 def test_an_answer_may_begin_with_whom_it_is_for(families: Families) -> None:

@@ -1,7 +1,8 @@
-"""The form of an answer that has to be calls: `tool_choice` required or named, in the words of llguidance's Lark.
+"""The form of an answer's calls, in the words of llguidance's Lark: `tool_choice` required or named, and strict tools.
 
 Only for models that write a call as JSON between two markers. Each tool's arguments are a schema of their own, so that
-the references in it keep their meaning.
+the references in it keep their meaning. An answer that has to call is calls and nothing else; one that may call is any
+text, and held to the form from a call's first marker to its last.
 """
 
 import json
@@ -17,14 +18,15 @@ from .library import JSON_OPTIONS
 from .schema import SCHEMA_FIELD, check_schema
 
 _BLANKS = "blanks: /[ \\n]{1,2}/ |\n"
+_TEXT = "TEXT: /(.|\\n)*/\n"
 
 
-class CallsOnly(Lark, frozen=True, tag="calls"):
-    """An answer that is calls and nothing else."""
+class HeldCalls(Lark, frozen=True, tag="calls"):
+    """An answer whose calls are those of the tools."""
 
 
-def calls_of(ask: Ask, dialect: Dialect) -> CallsOnly | None:
-    """The form of the answer's calls; None where the model is free to make none.
+def calls_of(ask: Ask, dialect: Dialect) -> HeldCalls | None:
+    """The form of the answer's calls; None where the model is free to make them as it likes.
 
     Raises:
         Refused: it can't be held to them.
@@ -33,31 +35,49 @@ def calls_of(ask: Ask, dialect: Dialect) -> CallsOnly | None:
     if ask.offered and ask.form:
         said = "`tools` can't be offered where the answer's form is given: a call has another one."
         raise Refused("unsupported", said, param="tools")
-    if not ask.must_call:
-        return None
-    if not dialect.has_json_calls:
-        raise Refused(
-            "unsupported", "This model can't be made to call a tool: it takes auto or none.", param="tool_choice"
-        )
-    if isinstance(ask.tool_choice, NamedTool):
-        chosen = [at for at, tool in enumerate(ask.offered) if tool.function.name == ask.tool_choice.function.name]
-        start = "start: blanks call\n"
-    else:
-        chosen = [*range(len(ask.offered))]
-        start = "start: blanks call (blanks call)*\n"
-    begin, end = dialect.call_markers
-    call = f"call: {_terminal(begin)} blanks ({' | '.join(f'call{at}' for at in chosen)}) blanks {_terminal(end)}\n"
-    rules = (f"call{at}: {_rule(ask.offered[at], f'tools[{at}].function.parameters')}\n" for at in chosen)
-    return CallsOnly(start + call + _BLANKS + "".join(rules))
+    if ask.must_call:
+        if not dialect.has_json_calls:
+            raise Refused(
+                "unsupported", "This model can't be made to call a tool: it takes auto or none.", param="tool_choice"
+            )
+        return HeldCalls(_calls_alone(ask, dialect.call_markers[0]) + _bodies(ask, dialect.call_markers[1]))
+    if ask.has_strict_calls and dialect.has_json_calls:
+        return HeldCalls(_calls_in_text(ask, dialect.call_markers[0]) + _bodies(ask, dialect.call_markers[1]))
+    return None
+
+
+def _calls_alone(ask: Ask, begin: Marker) -> str:
+    start = "start: blanks call\n" if ask.has_one_call else "start: blanks call (blanks call)*\n"
+    return f"{start}call: {_terminal(begin)} body\n"
+
+
+def _calls_in_text(ask: Ask, begin: Marker) -> str:
+    """Text up to a marker and no further, be that an id of its own or spelled; then the rest of a call."""
+    start = "start: TEXT | call\n" if ask.has_one_call else "start: call* TEXT\n"
+    ways = ["spelled", f"TEXT {_terminal(begin)}"] if len(begin.ids) == 1 else ["spelled"]
+    return f"{start}call: ({' | '.join(ways)}) body\nspelled[lazy]: TEXT {json.dumps(begin.text)}\n{_TEXT}"
+
+
+def _bodies(ask: Ask, end: Marker) -> str:
+    """What stands behind a call's first marker, the last one included."""
+    chosen = [at for at, tool in enumerate(ask.offered) if _may_be_called(tool, ask)]
+    body = f"body: blanks ({' | '.join(f'call{at}' for at in chosen)}) blanks {_terminal(end)}\n"
+    return body + _BLANKS + "".join(f"call{at}: {_rule(ask, at)}\n" for at in chosen)
+
+
+def _may_be_called(tool: Tool, ask: Ask) -> bool:
+    return not isinstance(ask.tool_choice, NamedTool) or tool.function.name == ask.tool_choice.function.name
 
 
 def _terminal(marker: Marker) -> str:
     return f"<[{marker.ids[0]}]>" if len(marker.ids) == 1 else json.dumps(marker.text)
 
 
-def _rule(tool: Tool, path: str) -> str:
-    head = f'{{"name": "{tool.function.name}", "arguments": '
-    return f'{json.dumps(head)} %json {_arguments(tool.function.parameters or {}, path)} "}}"'
+def _rule(ask: Ask, at: int) -> str:
+    function = ask.offered[at].function
+    parameters = (function.parameters or {}) if ask.must_call or function.strict else {}
+    head = f'{{"name": "{function.name}", "arguments": '
+    return f'{json.dumps(head)} %json {_arguments(parameters, f"tools[{at}].function.parameters")} "}}"'
 
 
 def _arguments(parameters: dict[str, Any], path: str) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 from shared.errors import Refused
 from shared.grammar import Form, JsonObject, JsonSchema
 
-from .calls import CallsOnly
+from .calls import HeldCalls
 from .schema import SCHEMA_FIELD, place_of
 
 _UNSUPPORTED = re.compile(r"Unimplemented keys: (\[.*?\])")
@@ -21,7 +21,7 @@ _MOST_CHARACTERS = 500
 
 def field_of(form: Form) -> Literal["response_format", "response_format.json_schema.schema", "grammar.value", "tools"]:
     """The request's field that the form came in."""
-    if isinstance(form, CallsOnly):
+    if isinstance(form, HeldCalls):
         return "tools"
     if isinstance(form, JsonSchema):
         return SCHEMA_FIELD

@@ -125,4 +125,5 @@ def _spoken(call: Any) -> Spoken:
     if not (isinstance(name, str) and 0 < len(name) <= MAX_NAME_CHARACTERS and isinstance(arguments, dict)):
         raise ValueError("no call has such parts")
     own_id = own_id if isinstance(own_id, str) and 0 < len(own_id) <= MAX_ID_CHARACTERS else None
+    f"{name}{own_id}".encode()  # half of a surrogate pair is a ValueError: JSON may hold it, and no event can
     return Spoken(name, msgspec.json.encode(arguments).decode(), own_id)

@@ -47,19 +47,25 @@ class Said(msgspec.Struct, frozen=True, gc=False):
 class Calls:
     """Reads calls and numbers them. The same texts give the same calls, ids too, in every attempt."""
 
-    def __init__(self, dialect: Dialect, tools: Sequence[Tool], *, root: str) -> None:
-        """`root` is what ids are made of: one for each prompt and seed."""
+    def __init__(self, dialect: Dialect, tools: Sequence[Tool], *, root: str, has_one: bool = False) -> None:
+        """`root` is what ids are made of: one for each prompt and seed; with `has_one` the first call is the last."""
         self.count = 0
+        self._has_one = has_one
         self._dialect = dialect
         self._tools = tools
         self._root = root
+
+    @property
+    def are_all(self) -> bool:
+        """Whether no call may follow."""
+        return self._has_one and self.count > 0
 
     def read(self, text: str) -> list[ToolCall]:
         """The calls of one section; none where it is no call."""
         spoken = self._dialect.read_calls(text, self._tools) if len(text) <= _MAX_CALL_CHARACTERS else None
         calls = [
             ToolCall(at, call.id or _id_of(f"{self._root}/{at}"), call.name, call.arguments)
-            for at, call in enumerate(spoken or (), self.count)
+            for at, call in enumerate((spoken or ())[: 1 if self._has_one else None], self.count)
         ]
         self.count += len(calls)
         return calls
@@ -78,8 +84,8 @@ class Speech:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether a stop string was found: the answer is at its end."""
-        return self._stops.has_matched
+        """Whether the answer is at its end: a stop string was found, or the only call was made."""
+        return self._stops.has_matched or (self._calls is not None and self._calls.are_all)
 
     @property
     def stopped_at(self) -> str | None:
@@ -134,18 +140,22 @@ class Speech:
         self._begin = self._call = ""
         self._is_behind_marker = True
         if is_whole and (calls := self._calls.read(text)):
-            return Said(calls=calls)
+            # What was held back came before the call; where that is the end, nothing can complete it any more.
+            return Said(self._stops.flush() if self.is_stopped else "", calls=calls)
         return Said(self._stops.feed(begin + text + end), warning=UNREADABLE if is_whole else CUT_OFF)
 
 
-def speech_for(ask: Ask, dialect: Dialect, prompt: Prompt, *, seed: int) -> Speech:
-    """What the answer to a prompt is heard with: a text that is gone on with has no sections."""
+def speech_for(ask: Ask, dialect: Dialect, prompt: Prompt, *, seed: int, has_held_calls: bool = False) -> Speech:
+    """What the answer to a prompt is heard with: a text that is gone on with has no sections.
+
+    `has_held_calls` where a grammar sees to the form of calls: thoughts are free of it, and have none.
+    """
     if not prompt.is_templated:
         return Speech(ask.stops)
     # The prompt is in it too: a client that gives all its turns one seed must tell their calls apart.
-    calls = Calls(dialect, ask.offered, root=f"{hash_of(prompt.ids)}/{seed}") if ask.offered else None
-    # A call that has to be made is held to its form, and thoughts are not.
-    markers = dialect.markers(has_calls=calls is not None, has_calls_in_thoughts=not ask.must_call)
+    root = f"{hash_of(prompt.ids)}/{seed}"
+    calls = Calls(dialect, ask.offered, root=root, has_one=ask.has_one_call) if ask.offered else None
+    markers = dialect.markers(has_calls=calls is not None, has_calls_in_thoughts=not has_held_calls)
     if not any(markers.values()):
         return Speech(ask.stops)
     return Speech(ask.stops, Sections(markers, dialect.first_kind(prompt.ids)), calls)

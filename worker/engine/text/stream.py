@@ -22,7 +22,7 @@ class TextStream:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether a stop string was found: the text is at its end."""
+        """Whether the text is at its end: a stop string was found, or the only call was made."""
         return self._speech.is_stopped
 
     @property
