@@ -5,11 +5,14 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Generator
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from .connection import HEAD_WITHIN_S, Places, connection_in
+from .connection import connection_in
+from .handshakes import Handshakes
+from .places import Places
 
 KEEP_ALIVE_S = 30
 BACKLOG = 2_048
@@ -20,6 +23,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: ASGIApp, *, tls: ssl.SSLContext | None, places: Places, stop_within_s: int) -> None:
         self._connection_class = connection_in(places)
+        self._places = places
         self._tls = tls
         self.scheme = "https" if tls else "http"
         config = uvicorn.Config(
@@ -42,17 +46,20 @@ class Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen; as uvicorn does, but for the time that a client has for its handshake: there it is a minute."""
+        """Listen; as uvicorn does, but for TLS, where it would count no handshake and wait for each a minute."""
         loop = asyncio.get_running_loop()
 
         def connection() -> asyncio.Protocol:
             return self._connection_class(self.config, self.server_state, app_state={}, _loop=loop)
 
-        within_s = HEAD_WITHIN_S if self._tls else None
-        self.servers = [
-            await loop.create_server(
-                connection, sock=each, ssl=self._tls, ssl_handshake_timeout=within_s, backlog=BACKLOG
-            )
+        def has_room(handshakes: int) -> bool:
+            return self._places.has_room(handshakes + len(self.server_state.connections), loop.time())
+
+        servers = [
+            Handshakes(each, self._tls, connection, has_room)
+            if self._tls
+            else await loop.create_server(connection, sock=each, backlog=BACKLOG)
             for each in sockets or ()
         ]
+        self.servers = cast("list[asyncio.Server]", servers)  # uvicorn closes them, and waits for that: no more
         self.started = True

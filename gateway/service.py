@@ -29,6 +29,7 @@ from .drain import Drain
 from .following import Following
 from .metrics.figures import Ledger
 from .metrics.process import Metrics
+from .models import model_routes
 from .news import News
 from .openai.surface import openai_routes
 from .places import places_for
@@ -89,10 +90,10 @@ class Parts:
         self.pool = Pool(broker)
         self.tally = Tally()
         self.ledger = Ledger()
-        self.watch = Watch()
         self.surveys = Surveys(self.pool)
         self.news = News(self.surveys)
         self.listener = Listener(settings.redis_url, name="gateway-channels")
+        self.watch = Watch(self.listener.fence)
         self.audience = Audience(self.listener, self.watch, tasks)
         self.bulk = Bulk(broker, self.pool, drain)
 
@@ -103,7 +104,8 @@ class Parts:
         admission = Admission(self.pool, self.surveys, till, settings.default_model, aliases)
         following = Following(self.pool, admission, self.audience, self.news, ledger=self.ledger, tally=self.tally)
         apis = [
-            *openai_routes(following, self.surveys, aliases),
+            *openai_routes(following),
+            *model_routes(self.surveys, aliases),
             *responses_routes(following),
             *bulk_routes(self.bulk),
             *anthropic_routes(following),
@@ -119,7 +121,7 @@ class Parts:
             drain=self.drain,
             spans=Spans(self.tracing) if self.tracing else None,
         )
-        self.bulk.answer_by(door.app)
+        self.bulk.answer_by(door.app, lock.standing if lock else None)
         return behind_cors(door, settings.cors_origins)
 
 

@@ -4,7 +4,7 @@ import contextlib
 import http.client
 import json
 import socket
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class Pool:
 
 
 @contextlib.contextmanager
-def pool(folder: Path, *, broker: str | None = None) -> Generator[Pool]:
+def pool(folder: Path, *, broker: str | None = None, gateway_flags: Sequence[str] = ()) -> Generator[Pool]:
     """Run a pool without workers in the block. `broker` is a server's program; the embedded one without it."""
     broker_port, gateway_port = free_port(), free_port()
     data = folder / "data"
@@ -63,7 +63,7 @@ def pool(folder: Path, *, broker: str | None = None) -> Generator[Pool]:
     config = folder / "broker.conf"
     write_private(config, broker_config(port=broker_port, hosts=(HOST,), password=_PASSWORD, folder=data))
     url = f"redis://:{_PASSWORD}@{HOST}:{broker_port}/0"
-    gateway_argv = python("gateway", "--host", HOST, "--port", str(gateway_port))
+    gateway_argv = python("gateway", "--host", HOST, "--port", str(gateway_port), *gateway_flags)
     with Process("broker", [broker or broker_binary(), str(config)], folder) as server:
         server.wait_until(lambda: is_open(broker_port))
         with Process("gateway", gateway_argv, folder, {"MLX_POOL_REDIS_URL": url}) as gateway:

@@ -20,6 +20,7 @@ from shared.queue import Peek
 BYTES_A_TOKEN = 4  # as a body has them, roughly: a gateway has no tokenizer
 ANSWER_TOKENS = 1_024  # at most so many are taken in advance: few answers are as long as they might be
 SUBMITTED_WITHIN_MS = 30_000  # from its charge: a job that has no record yet may still get one
+SOONEST_MS, LATEST_MS = 1_000, 30_000  # when to ask again for a place: a guess, so no long one
 
 
 class Charge:
@@ -58,13 +59,16 @@ class Till:
         Of jobs that nobody follows to their end, what can't be taken is owed at once.
 
         Raises:
-            Refused: rate_limited, too_many_jobs.
+            Refused: rate_limited, too_many_jobs; key_not_allowed where it asks for more jobs than it may ever have.
             Fault: broker_down.
 
         """
         limits = caller.limits
         if limits == KeyLimits():
             return None
+        if limits.concurrent_jobs and len(costs) > limits.concurrent_jobs:
+            said = f"This key may have {limits.concurrent_jobs} jobs at once, and this request takes {len(costs)}."
+            raise Refused("key_not_allowed", said)
         allowance = Allowance(self._broker, caller.key, limits)
         taken = affordable(costs, limits.tokens_per_minute)
         tokens, jobs = sum(taken.values()), list(taken)
@@ -73,7 +77,7 @@ class Till:
             charged = await allowance.take(tokens=tokens, jobs=jobs, ended=ended)
         caller.answer_headers[:] = told(limits, charged)
         if charged.lacking:
-            raise _refusal(limits, charged)
+            raise _refusal(limits, charged, wanted=len(jobs))
         if not is_followed and (owed := sum(costs.values()) - tokens):
             await allowance.correct(tokens=owed)
             taken = costs
@@ -128,11 +132,23 @@ def duration(ms: int) -> str:
     return f"{minutes}m{rest_ms / 1_000:g}s" if minutes else f"{rest_ms / 1_000:g}s"
 
 
-def _refusal(limits: KeyLimits, charged: Charged) -> Refused:
+def next_place_ms(ages_ms: Sequence[int], wanted: int) -> int:
+    """When so many of a key's jobs will have ended, about, going by how long they have been there.
+
+    Where jobs last equally long and begin at any time, their ages are half of that in the mean; and of k whose ends lie
+    anywhere in that time, the m-th one's lies at m parts of k + 1.
+    """
+    lasts_ms = 2 * sum(ages_ms) / max(1, len(ages_ms))
+    return round(min(LATEST_MS, max(SOONEST_MS, lasts_ms * wanted / (len(ages_ms) + 1))))
+
+
+def _refusal(limits: KeyLimits, charged: Charged, *, wanted: int) -> Refused:
     match charged.lacking:
         case "jobs":
             said = f"This key may have {limits.concurrent_jobs} jobs at once."
-            return Refused("too_many_jobs", said)
+            missing = len(charged.counting) + wanted - (limits.concurrent_jobs or 0)
+            wait_ms = next_place_ms([age_ms for _, age_ms in charged.counting], missing)
+            return Refused("too_many_jobs", said, retry_after_ms=wait_ms)
         case "requests":
             said = f"This key may make {limits.requests_per_minute} requests a minute."
         case _:

@@ -34,6 +34,16 @@ class Lock:
                 return caller
         raise Refused("invalid_api_key", "An API key is needed: Authorization: Bearer KEY, or x-api-key: KEY.")
 
+    def standing(self, caller: Caller) -> Caller | None:
+        """What somebody who was let in before may do now; None: nothing any more, the key was revoked.
+
+        Of the one shared key nobody knows who had it, so whom it let in stays.
+        """
+        if not caller.key:
+            return caller
+        now = self._file.ring(time.monotonic()).named(caller.key) if self._file else None
+        return now if now and now.tenant == caller.tenant else None
+
 
 def keys_given(headers: Sequence[Header]) -> set[bytes]:
     """The keys that a request shows; an Authorization of another kind than Bearer counts as one that nobody has."""

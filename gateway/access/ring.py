@@ -16,8 +16,10 @@ class Ring:
 
     def __init__(self, callers: Iterable[tuple[bytes, Caller]]) -> None:
         self._by_index: defaultdict[bytes, list[tuple[bytes, Caller]]] = defaultdict(list)
+        self._by_id: dict[str, Caller] = {}
         for digest, caller in callers:
             self._by_index[digest[:_INDEX_BYTES]].append((digest, caller))
+            self._by_id[caller.key] = caller
 
     @classmethod
     def of_one(cls, key: str) -> Self:
@@ -38,6 +40,10 @@ class Ring:
             if hmac.compare_digest(known, digest):
                 return caller
         return None
+
+    def named(self, key_id: str) -> Caller | None:
+        """Whom the key with this id stands for; None: there is none."""
+        return self._by_id.get(key_id)
 
 
 def _caller(entry: KeyEntry) -> Caller:

@@ -23,6 +23,7 @@ from .page import page_of
 from .told import BatchObject, batch_object
 
 WITHIN_MS = 86_400_000
+MOST_LINES = 50_000  # as OpenAI has it
 PAGE = 20
 _SUPPORTED = Field("supported")
 FIELDS: Fields = {
@@ -97,6 +98,9 @@ class BatchCalls:
             raise Refused("invalid_value", "No such file, or it has expired.", param="input_file_id")
         if not file.lines:
             raise Refused("invalid_value", "The file has no lines.", param="input_file_id")
+        if file.lines > MOST_LINES:
+            said = f"A batch has at most {MOST_LINES:,} requests; this file has {file.lines:,}: split it."
+            raise Refused("invalid_value", said, param="input_file_id")
         return file
 
     async def _list(self, request: Request) -> Response:

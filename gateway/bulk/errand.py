@@ -1,6 +1,6 @@
 """A line as a request to the gateway's own routes: what they answer to a client, they answer to a batch.
 
-It passes no door: who may do what was decided when the batch was made, and is told by its caller.
+It passes no door: what the batch's key may do is looked up by whoever runs it, and told by the caller.
 """
 
 import asyncio

@@ -6,6 +6,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp
 
 from gateway.caller import caller_of
+from gateway.query import choice_in
 from shared.bulk import Batches
 from shared.bulk_file import BulkFiles
 from shared.errors import Refused
@@ -55,7 +56,7 @@ class Files:
         """A tenant's uploads; what batches gave is named by them."""
         tenant = caller_of(request.scope).tenant
         names = [file_name(tag) for tag in await self._files.tags(tenant)]
-        if request.query_params.get("order") == "asc":
+        if choice_in(request.query_params, "order", ("asc", "desc")) == "asc":
             names.reverse()
 
         async def find(name: str) -> FileObject | None:

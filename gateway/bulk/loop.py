@@ -7,6 +7,7 @@ import secrets
 import structlog
 from starlette.types import ASGIApp
 
+from gateway.caller import Caller
 from gateway.drain import Drain
 from shared.bulk import Batches
 from shared.bulk_file import BulkFiles
@@ -14,6 +15,7 @@ from shared.connection import Broker
 from shared.errors import Fault
 from shared.pool import Pool
 
+from .rights import Standing
 from .run_batch import LEASE_MS, Run, Tools
 from .turn import in_turn
 
@@ -35,14 +37,16 @@ class Bulk:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._app: ASGIApp | None = None
+        self._standing: Standing = _unchanged
 
     def look(self) -> None:
         """Look at once: a batch was made, or is to be cancelled."""
         self._wake.set()
 
-    def answer_by(self, app: ASGIApp) -> None:
-        """Let lines be requests to these routes."""
+    def answer_by(self, app: ASGIApp, standing: Standing | None) -> None:
+        """Let lines be requests to these routes, by what their batch's key may do now; None: there are no keys."""
         self._app = app
+        self._standing = standing or _unchanged
 
     async def run(self) -> None:
         """Run batches until the drain begins; other gateways go on with them then."""
@@ -71,13 +75,17 @@ class Bulk:
         elif isinstance(epoch, int) and (batch := await self.batches.find(tag)):
             log.info("batch_taken", batch=tag, epoch=epoch, line=batch.line)
             assert self._app
-            tools = Tools(self._app, self._pool, self.batches, self.files)
+            tools = Tools(self._app, self._pool, self.batches, self.files, self._standing)
             run = self._running[tag] = tasks.create_task(_guarded(Run(tools, batch, epoch)))
             run.add_done_callback(lambda _: self._end(tag))
 
     def _end(self, tag: str) -> None:
         del self._running[tag]
         self._wake.set()  # there may be another one that waits for its turn
+
+
+def _unchanged(caller: Caller) -> Caller:
+    return caller
 
 
 async def _guarded(run: Run) -> None:

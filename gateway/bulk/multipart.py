@@ -68,6 +68,8 @@ class Multipart:
             Refused: they are no form.
 
         """
+        if self.has_ended:
+            return  # what stands behind the last part is nobody's
         self._held += data
         steps = {_State.BETWEEN: self._seek, _State.DATA: self._seek, _State.TURN: self._turn, _State.HEAD: self._head}
         while step := steps.get(self._state):

@@ -4,7 +4,11 @@ Lines end in any order. All before `line` have their results; of those behind it
 the input from one place, and asks only for what is missing.
 """
 
-from shared.bulk import Batch, Commit, Ending
+from collections.abc import Sequence
+
+import msgspec
+
+from shared.bulk import Batch, Commit, Ending, Problem
 
 from .line import Line
 from .result import Result
@@ -56,7 +60,7 @@ class Progress:
             self._completed += 1
         self._advance()
 
-    def commit(self, ending: Ending | None = None, *, reason: str = "") -> Commit:
+    def commit(self, ending: Ending | None = None, problems: Sequence[Problem] = ()) -> Commit:
         """What to commit: the same until it was `committed`; without news the last number, which changes nothing."""
         if self._sent is None and (self._has_news or ending):
             fields = {
@@ -65,7 +69,7 @@ class Progress:
                 "done": ",".join(str(number) for number in sorted(self._done)),
                 "completed": self._completed,
                 "failed": self._failed,
-                "reason": reason,
+                "problems": msgspec.json.encode(problems),
             }
             output, errors = bytes(self._output), bytes(self._errors)
             number = self._commits + 1

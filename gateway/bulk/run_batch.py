@@ -6,6 +6,7 @@ is asked for again, under the same key, and so is the same job.
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp
 
 from gateway.admission import id_of
 from gateway.caller import Caller
-from shared.bulk import Batch, Batches, Commit, Ending, Heard
+from shared.bulk import Batch, Batches, Commit, Ending, Heard, Problem
 from shared.bulk_file import BulkFile, BulkFiles
 from shared.errors import Fault, Refused
 from shared.pool import Pool
@@ -25,6 +26,8 @@ from .names import batch_name
 from .patience import patience_s
 from .progress import Progress
 from .result import Origin, Result, answered, refused, unasked
+from .rights import Rights, Standing
+from .validation import problems_in
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 LEASE_MS = 10_000
@@ -36,6 +39,7 @@ LINES_AT_ONCE = 32
 LINES_AHEAD = 512  # of the first that is missing
 MOST_ANSWERS = 32  # of one line
 CANCELLED = 410
+_REVOKED = "The API key of this batch was revoked."
 
 
 class Tools(NamedTuple):
@@ -45,6 +49,14 @@ class Tools(NamedTuple):
     pool: Pool
     batches: Batches
     files: BulkFiles
+    standing: Standing
+
+
+class Outcome(NamedTuple):
+    """How a batch ended."""
+
+    ending: Ending
+    problems: Sequence[Problem] = ()
 
 
 class Lost(Exception):
@@ -58,13 +70,15 @@ class Run:
         self._tools = tools
         self._batch = batch
         self._epoch = epoch
-        self._caller = msgspec.structs.replace(msgspec.json.decode(batch.caller, type=Caller), is_bulk=True)
+        self._rights = Rights(msgspec.json.decode(batch.caller, type=Caller), tools.standing)
+        self._has_unasked = False  # whether a line's result is that nobody may ask for it any more
         self._progress = Progress(batch)
         self._news = asyncio.Event()
         self._moved = asyncio.Event()
         self._stop = asyncio.Event()  # nothing more is asked for
         self._heard = Heard(is_cancelled=False, is_late=False)
         self._asked: set[int] = set()
+        self._withdrawn: set[int] = set()  # of those, whose jobs were cancelled here
 
     @property
     def tag(self) -> str:
@@ -82,10 +96,10 @@ class Run:
         try:
             async with asyncio.TaskGroup() as tasks:
                 committing = tasks.create_task(self._commit_often())
-                ending, reason = await self._work()
+                ending, problems = await self._work()
                 committing.cancel()
             await self._commit(self._progress.commit())  # one may be under way whose outcome nobody knows
-            await self._commit(self._progress.commit(ending, reason=reason))
+            await self._commit(self._progress.commit(ending, problems))
             log.info("batch_ended", batch=self._batch.tag, ending=ending, lines=self._progress.results)
         except asyncio.CancelledError:
             with contextlib.suppress(TimeoutError, Fault):
@@ -95,9 +109,11 @@ class Run:
 
     # The lines.
 
-    async def _work(self) -> tuple[Ending, str]:
+    async def _work(self) -> Outcome:
         if await self._input() is None:
-            return "failed", "The input file is gone."
+            return _failed("The input file is gone.")
+        if not self._batch.commits and (problems := await self._validate()):
+            return Outcome("failed", problems)
         places = asyncio.Semaphore(LINES_AT_ONCE)
         batch, progress = self._batch, self._progress
         lines = read_lines(self._tools.files, batch.input, number=progress.line, offset=progress.offset)
@@ -110,10 +126,17 @@ class Run:
                         break
                     tasks.create_task(self._line(line, places))
         if self._heard.is_cancelled:
-            return "cancelled", ""
+            return Outcome("cancelled")
+        if self._has_unasked:
+            return _failed(_REVOKED)
         if progress.results < batch.total:
-            return "failed", "The input file went before all of it was read."
-        return ("expired" if progress.has_expired else "completed"), ""
+            return _failed("The input file went before all of it was read.")
+        return Outcome("expired" if progress.has_expired else "completed")
+
+    async def _validate(self) -> list[Problem]:
+        lines = read_lines(self._tools.files, self._batch.input, number=0, offset=0)
+        async with contextlib.aclosing(lines):
+            return await problems_in(lines)
 
     async def _input(self) -> BulkFile | None:
         while True:
@@ -145,6 +168,9 @@ class Run:
             return
         if answer := await self._answer(line, request):
             self._note(line, answered(origin, answer))
+        elif self._rights.is_revoked:
+            self._has_unasked = True
+            self._note(line, unasked(origin, "invalid_api_key", _REVOKED))
         elif self._heard.is_late:
             self._progress.has_expired = True
             self._note(line, unasked(origin, "batch_expired", "The batch was not done within its time."))
@@ -152,20 +178,29 @@ class Run:
     async def _answer(self, line: Line, request: LineRequest) -> Answer | None:
         """What the route answers in the end; None when nothing more is to be asked."""
         tries = 0
-        while not self._stop.is_set():
+        while self._may_ask():
             self._asked.add(line.number)
             key = self._key(line.number)
-            answer = await ask(self._tools.app, request.url, bytes(request.body), caller=self._caller, key=key)
+            answer = await ask(self._tools.app, request.url, bytes(request.body), caller=self._rights.caller, key=key)
             self._asked.discard(line.number)
             tries += 1
             if answer.status == CANCELLED and self._stop.is_set():
                 return None
+            if answer.status == CANCELLED and line.number in self._withdrawn:
+                self._withdrawn.discard(line.number)
+                continue  # asked again, it is told why
             if (wait_s := patience_s(answer, tries)) is None:
                 return answer
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._stop.wait()
         return None
+
+    def _may_ask(self) -> bool:
+        self._rights.look()
+        if self._rights.is_revoked:
+            self._stop.set()
+        return not self._stop.is_set()
 
     def _key(self, number: int) -> str:
         # No header that came over HTTP holds that sign, so no client's own key is ever this one.
@@ -203,18 +238,30 @@ class Run:
         self._heard = heard
         if heard.is_cancelled or heard.is_late:
             self._stop.set()
+        if not self._may_ask() or self._rights.has_lost_models:
             await self._cancel_jobs()
+            self._rights.has_lost_models = False
 
     async def _let_go(self) -> None:
         await self._commit_once(self._progress.commit(), lease_ms=LEASE_MS)
         await self._commit_once(self._progress.commit(), lease_ms=0)
 
     async def _cancel_jobs(self) -> None:
-        """Cancel what was asked for, by each name that it can have."""
+        """Cancel what was asked for and is not to go on: all of it, or on the queues that the key has lost."""
         for model in await self._tools.pool.models():
-            queue = self._tools.pool.queue(model)
-            for number in tuple(self._asked):
-                for place in range(MOST_ANSWERS):
-                    job_id = id_of(model, self._caller.tenant, self._key(number), place)
-                    if await queue.cancel(job_id) == "unknown":
-                        break
+            if self._stop.is_set() or not self._rights.caller.may_use(model):
+                for number in tuple(self._asked):
+                    await self._cancel_line(model, number)
+
+    async def _cancel_line(self, model: str, number: int) -> None:
+        """Cancel a line's jobs, by each name that they can have."""
+        queue = self._tools.pool.queue(model)
+        for place in range(MOST_ANSWERS):
+            outcome = await queue.cancel(id_of(model, self._rights.caller.tenant, self._key(number), place))
+            if outcome == "unknown":
+                return
+            self._withdrawn.add(number)
+
+
+def _failed(why: str) -> Outcome:
+    return Outcome("failed", [Problem("failed", why)])

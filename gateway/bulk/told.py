@@ -1,11 +1,11 @@
 """Files and batches as OpenAI's clients see them."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from shared.bulk import KEPT_MS, Batch
+from shared.bulk import KEPT_MS, Batch, Problem
 from shared.bulk_file import BulkFile
 
 from .names import batch_name, file_name
@@ -31,6 +31,12 @@ class RequestCounts(msgspec.Struct, frozen=True):
     failed: int
 
 
+class Problems(msgspec.Struct, frozen=True, tag_field="object", tag="list"):
+    """Why a batch failed."""
+
+    data: Sequence[Problem]
+
+
 class BatchObject(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", tag="batch"):
     """A batch."""
 
@@ -39,7 +45,7 @@ class BatchObject(msgspec.Struct, frozen=True, kw_only=True, tag_field="object",
     input_file_id: str
     completion_window: str
     status: str
-    errors: dict[str, Any] | None = None
+    errors: Problems | None = None
     output_file_id: str | None
     error_file_id: str | None
     created_at: int
@@ -90,13 +96,14 @@ def result_object(batch: Batch, part: Literal["output", "errors"]) -> FileObject
 def batch_object(batch: Batch) -> BatchObject:
     """A batch as it stands; its files are told of when they are whole."""
     has_ended = batch.ended is not None
+    problems = msgspec.json.decode(batch.problems, type=list[Problem])
     return BatchObject(
         id=batch_name(batch.tag),
         endpoint=batch.endpoint,
         input_file_id=file_name(batch.input),
         completion_window=batch.window,
         status=batch.status,
-        errors=_errors(batch.reason) if batch.reason else None,
+        errors=Problems(problems) if problems else None,
         output_file_id=file_name(batch.tag, "output") if has_ended and batch.output_bytes else None,
         error_file_id=file_name(batch.tag, "errors") if has_ended and batch.errors_bytes else None,
         created_at=batch.created // 1_000,
@@ -107,10 +114,6 @@ def batch_object(batch: Batch) -> BatchObject:
         metadata=msgspec.json.decode(batch.metadata, type=dict[str, str]),
         **({f"{batch.status}_at": _seconds(batch.ended)} if has_ended else {}),
     )
-
-
-def _errors(reason: str) -> dict[str, Any]:
-    return {"object": "list", "data": [{"code": "failed", "message": reason, "param": None, "line": None}]}
 
 
 def _seconds(at_ms: int | None) -> int | None:

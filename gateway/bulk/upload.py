@@ -3,7 +3,6 @@
 It can be found once all of it is there. What was begun and not finished goes by itself, within the hour.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
 
@@ -11,15 +10,16 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from gateway.client import Arrival, check_encoding
 from shared.bulk_file import MAX_FILE_BYTES, PIECE_BYTES, BulkFile, BulkFiles, new_tag
 from shared.errors import PoolError, Refused
 
 from .multipart import Head, Multipart, Seen, boundary_of
 
-SILENT_S = 30.0  # how long a client may send nothing
 WHOLE_S = 900.0
 MAX_FORM_BYTES = MAX_FILE_BYTES + 65_536
 MAX_FIELD_BYTES = 1_024
+MAX_LINES = 200_000  # blank ones too: each is looked at
 MAX_NAME_CHARACTERS = 255
 HOUR_MS = 3_600_000
 LIFE_MS = 48 * HOUR_MS
@@ -40,6 +40,7 @@ class Upload:
         self._held = bytearray()
         self._bytes = 0
         self._lines = 0
+        self._ends = 0
         self._is_blank = True  # the line that is coming in
 
     async def run(self, headers: Headers, receive: Receive) -> BulkFile:
@@ -52,14 +53,14 @@ class Upload:
 
         """
         parts = Multipart(boundary_of(headers.get("content-type", "")))
+        check_encoding(headers)
         declared = headers.get("content-length", "0")
         if declared.isdecimal() and int(declared) > MAX_FORM_BYTES:
             raise _too_large()
         try:
-            async with asyncio.timeout(WHOLE_S):
-                async for data in _body(receive):
-                    for seen in parts.feed(data):
-                        await self._take(seen)
+            async for data in _body(receive):
+                for seen in parts.feed(data):
+                    await self._take(seen)
             if not parts.has_ended:
                 raise Refused("invalid_value", "The form ends before its last boundary.")
             return await self._finish()
@@ -103,6 +104,9 @@ class Upload:
             await self._files.append(self._tag, piece)
 
     def _count(self, data: bytes) -> None:
+        self._ends += data.count(b"\n")
+        if self._ends > MAX_LINES:
+            raise Refused("invalid_value", f"A file has at most {MAX_LINES:,} lines, with blank ones.", param="file")
         for at, part in enumerate(data.split(b"\n")):
             if at:
                 self._lines += not self._is_blank
@@ -152,14 +156,13 @@ def life_of(fields: Mapping[str, str]) -> int:
 
 
 async def _body(receive: Receive) -> AsyncGenerator[bytes]:
-    while True:
-        async with asyncio.timeout(SILENT_S):
-            message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        yield message.get("body", b"")
-        if not message.get("more_body", False):
-            return
+    arrival, has_more, received = Arrival(receive, within_s=WHOLE_S), True, 0
+    while has_more:
+        piece, has_more = await arrival.next()
+        received += len(piece)  # what stands around the parts, too
+        if received > MAX_FORM_BYTES:
+            raise _too_large()
+        yield piece
 
 
 def _too_large() -> Refused:

@@ -29,6 +29,12 @@ class GivenKeys:
         self._write()
         return {"authorization": f"Bearer {key}"}
 
+    def change(self, name: str, **rights: Any) -> None:
+        """Change what a key may do, as an operator does by hand."""
+        entry = self._entries[name]
+        self._entries[name] = msgspec.convert(msgspec.to_builtins(entry) | rights, KeyEntry)
+        self._write()
+
     def revoke(self, name: str) -> None:
         """Take a key away."""
         del self._entries[name]

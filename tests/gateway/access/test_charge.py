@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.access.charge import SUBMITTED_WITHIN_MS, affordable, cost_of, counts_no_more, duration, told
+from gateway.access.charge import (
+    LATEST_MS,
+    SOONEST_MS,
+    SUBMITTED_WITHIN_MS,
+    affordable,
+    cost_of,
+    counts_no_more,
+    duration,
+    next_place_ms,
+    told,
+)
 from shared.allowance import Charged, Left
 from shared.job import Job
 from shared.key_file import KeyLimits
@@ -50,6 +60,24 @@ def test_a_job_without_a_record_counts_while_it_may_still_get_one() -> None:
     """Between charge and submit lies a moment; a gateway that died in it leaves nothing behind for longer."""
     assert not counts_no_more(None, SUBMITTED_WITHIN_MS)
     assert counts_no_more(None, SUBMITTED_WITHIN_MS + 1)
+
+
+@pytest.mark.parametrize(
+    ("ages_ms", "wanted", "expected_ms"),
+    [
+        ([10_000], 1, 10_000),
+        ([0, 4_000, 8_000], 1, 2_000),
+        ([0, 4_000, 8_000], 2, 4_000),
+        ([50, 100], 1, SOONEST_MS),
+        ([3_600_000], 1, LATEST_MS),
+        ([], 1, SOONEST_MS),
+    ],
+)
+def test_a_place_is_expected_by_the_age_of_the_jobs_that_hold_one(
+    ages_ms: list[int], wanted: int, expected_ms: int
+) -> None:
+    """Three jobs that are served in turns and last 8 s free a place every two."""
+    assert next_place_ms(ages_ms, wanted) == expected_ms
 
 
 @pytest.mark.parametrize(

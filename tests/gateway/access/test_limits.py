@@ -155,14 +155,18 @@ async def test_a_client_that_leaves_frees_its_place(serving: Serving, keys: Give
 
 
 async def test_several_answers_are_several_jobs(serving: Serving, keys: GivenKeys) -> None:
-    """All or none: a request for more answers than a key may have jobs takes no place at all."""
-    who = keys.give("who", limits={"concurrent_jobs": 2})
+    """All or none: a request for more than there is room for takes no place; one for too many is never to come back."""
+    who = keys.give("who", limits={"concurrent_jobs": 3})
     async with serving(keys=keys.path) as served:
-        body = {"model": MODEL, "messages": [{"role": "user", "content": "x"}], "n": 3}
+        assert (await post(served, who)).status_code == 202
+        body = {"model": MODEL, "messages": [{"role": "user", "content": "x"}]}
 
-        many = await served.http.post("/v1/chat/completions", json=body, headers=who)
+        many, too_many = [
+            await served.http.post("/v1/chat/completions", json=body | {"n": n}, headers=who) for n in (3, 4)
+        ]
 
         assert refusal(many)[:2] == (429, "too_many_jobs")
+        assert refusal(too_many)[:2] == (403, "key_not_allowed")
         assert [(await post(served, who)).status_code for _ in range(3)] == [202, 202, 429]
 
 

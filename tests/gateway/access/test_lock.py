@@ -82,6 +82,23 @@ def test_the_file_and_the_shared_key_open_side_by_side(keys: GivenKeys) -> None:
     assert lock.open([(b"authorization", header.encode())]).tenant == "phone"
 
 
+def test_whoever_was_let_in_is_known_by_its_keys_name(keys: GivenKeys) -> None:
+    """With the rights of now; revoked, or given to another tenant, it is nobody any more."""
+    header = keys.give("phone", tenant="acme")["authorization"]
+    before = Lock("s3cret", KeysFile(keys.path)).open([(b"authorization", header.encode())])
+    shared = Lock("s3cret").open(bearer("s3cret"))
+
+    keys.change("phone", may_hi=True)
+    now = Lock("s3cret", KeysFile(keys.path)).standing(before)
+    keys.change("phone", tenant="other")
+
+    assert now
+    assert (before.may_hi, now.may_hi) == (False, True)
+    assert Lock(None, KeysFile(keys.path)).standing(before) is None
+    assert Lock("s3cret").standing(before) is None
+    assert Lock(None, KeysFile(keys.path)).standing(shared) == shared
+
+
 def test_a_file_without_keys_lets_nobody_in(keys: GivenKeys) -> None:
     """No keys is not the same as no lock."""
     assert outcome(Lock(None, KeysFile(keys.path)), bearer("any")) == outcome(Lock("s3cret"), [])

@@ -1,24 +1,16 @@
 """Tenants: each sees its own jobs, and of the others' not even that they are there."""
 
-import asyncio
-import re
-import secrets
-from typing import Any
-
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.drain import Drain
-from gateway.service import Parts
-from gateway.settings import Settings
-from shared.connection import connect
 from shared.job import queue_tag
 from tests.conftest import Eventually
 from tests.gateway.conftest import Serving
 from tests.gateway.hand import DONE, MODEL, Served, events_of, refusal, tokens
 
 from .conftest import GivenKeys, Headers
+from .routes import all_routes
 
 BACKGROUND = {"prompt": "x", "background": True, "stream": False}
 OWN = {"x-request-id", "date"}  # of each answer, whatever it is
@@ -68,34 +60,6 @@ async def test_anothers_job_answers_exactly_like_none(serving: Serving, keys: Gi
 
         assert shown(answers[0]) == shown(answers[1]) == shown(answers[2])
         assert (await served.hand.queue.survey()).waiting_total == 2
-
-
-async def guess(port: int, ids: list[str], who: Headers) -> set[bytes]:
-    """Ask for jobs over a connection of one's own, one after the other; the different answers, but for their times."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    seen: set[bytes] = set()
-    for job_id in ids:
-        head = f"GET /chat/{job_id} HTTP/1.1\r\nhost: localhost\r\nx-request-id: same\r\n"
-        writer.write(f"{head}authorization: {who['authorization']}\r\n\r\n".encode())
-        told = await reader.readuntil(b"\r\n\r\n")
-        [length] = re.findall(rb"content-length: ([0-9]+)", told)
-        seen.add(re.sub(rb"date: [^\r]*\r\n", b"", told) + await reader.readexactly(int(length)))
-    writer.close()
-    return seen
-
-
-@pytest.mark.parametrize("guesses", [400, pytest.param(10_000, marks=pytest.mark.long)])
-async def test_guesses_of_a_foreign_id_learn_nothing(serving: Serving, keys: GivenKeys, guesses: int) -> None:
-    """However many are made, the right one among them: all answers are one."""
-    owner, other = keys.give("owner"), keys.give("other")
-    async with serving(keys=keys.path) as served:
-        right = await start(served, owner)
-        ids = [right, *(f"{queue_tag(MODEL)}-{secrets.token_hex(16)}" for _ in range(guesses - 1))]
-
-        seen = await asyncio.gather(*(guess(served.port, ids[at::4], other) for at in range(4)))
-
-        [answer] = set[bytes]().union(*seen)
-        assert answer.startswith(b"HTTP/1.1 404")
 
 
 async def test_one_name_for_two_tenants_jobs_is_two_jobs(serving: Serving, keys: GivenKeys) -> None:
@@ -156,13 +120,10 @@ async def test_a_key_never_stands_in_the_log(serving: Serving, keys: GivenKeys) 
 
 async def test_every_route_is_closed_to_who_shows_no_key(serving: Serving, keys: GivenKeys) -> None:
     """All routes that the application has, each by each of its methods, and what is no route at all."""
-    async with asyncio.TaskGroup() as tasks, serving(keys=keys.path) as served:
-        broker = connect("redis://127.0.0.1:1", name="never-asked")
-        app = Parts(Settings(), broker, Drain(), tasks).make_app(None)
-        routes: Any = app.app.routes  # pyright: ignore[reportFunctionMemberAccess] it is the door
-
-        asked = [(method, route.path) for route in routes for method in sorted(route.methods)]
+    async with serving(keys=keys.path) as served:
+        asked = await all_routes()
         assert ("DELETE", "/chat/{id}") in asked
+
         for method, path in [*asked, ("GET", "/nowhere")]:
             answer = await served.http.request(method, path)
             assert (answer.status_code, path) == (200 if path == "/health/live" else 401, path)

@@ -76,6 +76,32 @@ async def test_what_is_wrong_with_a_line_stands_in_the_errors(serving: Serving) 
         }
 
 
+async def test_lines_of_one_name_fail_their_batch(serving: Serving) -> None:
+    """Nobody could tell their results apart; the lines are named, and none of the file is run."""
+    data = jsonl(chat_line(0), chat_line(1), "", chat_line(1), "{not json", chat_line(0))
+    async with serving() as served, openai_on(served) as client:
+        ended = await until_ended(client, await make_batch(client, data))
+
+        assert (ended.status, ended.output_file_id, ended.error_file_id) == ("failed", None, None)
+        assert ended.errors
+        problems = ended.errors.data or []
+        assert [(each.code, each.param, each.line) for each in problems] == [
+            ("duplicate_custom_id", "custom_id", 4),
+            ("duplicate_custom_id", "custom_id", 6),
+        ]
+        assert "line 2" in str(problems[0].message)
+        assert (await served.hand.queue.survey()).waiting_total == 0
+
+
+async def test_a_file_of_too_many_lines_is_refused(serving: Serving) -> None:
+    """As a batch where its requests are too many, as an upload where even looking at them would take long."""
+    async with serving(has_worker=False) as served, openai_on(served) as client:
+        with pytest.raises(BadRequestError, match="50,000 requests"):
+            await make_batch(client, b"{}\n" * 50_001)
+        with pytest.raises(BadRequestError, match="blank"):
+            await client.files.create(file=("in.jsonl", b"\n" * 200_001), purpose="batch")
+
+
 async def test_a_full_queue_only_slows_a_batch_down(serving: Serving) -> None:
     """Its lines wait for room, and take none from those who sit in front of it."""
     async with serving() as served, openai_on(served) as client:

@@ -75,6 +75,15 @@ def test_little_is_held_of_a_large_part() -> None:
     assert sum(len(each) for each in seen if isinstance(each, bytes)) > 99_900
 
 
+def test_what_stands_behind_the_form_is_dropped() -> None:
+    """However much of it comes: nothing of it is held."""
+    reader = Multipart(BOUNDARY)
+    list(reader.feed(form(("file", "a", b"x"))))
+
+    assert [list(reader.feed(b"y" * 65_536)) for _ in range(3)] == [[], [], []]
+    assert sum(len(each) for each in vars(reader).values() if isinstance(each, bytes)) < 100
+
+
 @pytest.mark.parametrize(
     "data",
     [b"--b0undary\r\nX: y\r\n\r\n", b"--b0undaryXY", b"--b0undary\r\n" + b"x" * 9_000],
