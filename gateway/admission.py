@@ -10,6 +10,7 @@ import msgspec
 
 from shared.errors import Fault, Refused
 from shared.job import DEFAULT_TIMEOUT_MS, Job, encode_job
+from shared.outline import CachePoint, encode_outline, outline_of
 from shared.pool import Pool
 from shared.queue import Queue, Submission, Submitted, keyed_job_id, new_job_id
 from shared.tracing import context_in
@@ -23,6 +24,7 @@ MAX_SEED = 2**63 - 1
 OUTAGE_AFTER_S = 10.0  # a rolling restart of the only worker is no outage
 KEYED_LINGER_MS = 30_000
 MAX_KEY_CHARACTERS = 256
+_KEY_FIELD = "id"
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -62,8 +64,10 @@ class Ticket(msgspec.Struct, frozen=True):
                 tenant=self.tenant,
                 trace=self.trace,
             )
-        except Refused:
+        except Refused as refused:
             await self.withdraw()
+            if refused.param == _KEY_FIELD and self.job.id is None:
+                refused.param = None  # the key is a header's: no field is to blame
             raise
         if self.charge:
             await self.charge.settle({each.id: 0 for each in submitted if not each.is_new})
@@ -89,17 +93,35 @@ class Admission:
         self._default_model = default_model
         self._aliases = aliases or {}
 
-    async def admit(self, job: Job, headers: Mapping[str, str], caller: Caller, *, answers: int = 1) -> Ticket:
+    async def admit(
+        self,
+        job: Job,
+        headers: Mapping[str, str],
+        caller: Caller,
+        *,
+        answers: int = 1,
+        cache_points: Sequence[CachePoint] = (),
+    ) -> Ticket:
         """Give a job its queue and its id; where several answers are wanted, to each.
 
         Raises:
             PoolError: as `admit_all`.
 
         """
-        return await self.admit_all([variant_of(job, number) for number in range(answers)], headers, caller)
+        jobs = [variant_of(job, number) for number in range(answers)]
+        return await self.admit_all(jobs, headers, caller, cache_points=cache_points)
 
-    async def admit_all(self, jobs: Sequence[Job], headers: Mapping[str, str], caller: Caller) -> Ticket:
+    async def admit_all(
+        self,
+        jobs: Sequence[Job],
+        headers: Mapping[str, str],
+        caller: Caller,
+        *,
+        cache_points: Sequence[CachePoint] = (),
+    ) -> Ticket:
         """Give jobs of one request, which differ in prompt and seed only, their queue and their ids.
+
+        `cache_points` are places in their conversation that the client marked.
 
         Raises:
             Refused: the model is unknown, or must be named; the request names two ids; the caller may not do this, or
@@ -123,10 +145,14 @@ class Admission:
         bodies = [body_of(each, model) for each in jobs]
         linger_ms = linger_of(job, has_key=key is not None)
         is_followed = not (job.background or linger_ms)
+        outlines = outlines_of(jobs, caller.tenant, cache_points)
         costs = [cost_of(each, len(body), is_followed=is_followed) for each, body in zip(jobs, bodies, strict=True)]
         return Ticket(
             queue=queue,
-            submissions=[Submission(job_id, body, timeout_ms) for job_id, body in zip(ids, bodies, strict=True)],
+            submissions=[
+                Submission(job_id, body, timeout_ms, outline)
+                for job_id, body, outline in zip(ids, bodies, outlines, strict=True)
+            ],
             job=job,
             linger_ms=linger_ms,
             trace=context_in(headers.get("traceparent", "")),
@@ -186,10 +212,10 @@ def key_of(job: Job, idempotency_key: str | None) -> str | None:
 
     """
     if job.id and idempotency_key and job.id != idempotency_key:
-        raise Refused("invalid_value", "`id` and the header Idempotency-Key are different.", param="id")
+        raise Refused("invalid_value", "`id` and the header Idempotency-Key are different.", param=_KEY_FIELD)
     key = job.id or idempotency_key or None
     if key and len(key) > MAX_KEY_CHARACTERS:
-        raise Refused("invalid_value", f"An Idempotency-Key has at most {MAX_KEY_CHARACTERS} characters.", param="id")
+        raise Refused("invalid_value", f"An Idempotency-Key has at most {MAX_KEY_CHARACTERS} characters.")
     return key
 
 
@@ -206,8 +232,18 @@ def variant_of(job: Job, number: int) -> Job:
 
 
 def body_of(job: Job, model: str) -> bytes:
-    """The body that goes on the queue: without what only its delivery needs, so that equal work is equal bytes."""
-    return encode_job(msgspec.structs.replace(job, model=model, id=None, stream=True, linger_ms=None))
+    """The body that goes on the queue: without what only its way needs, so that equal work is equal bytes."""
+    return encode_job(msgspec.structs.replace(job, model=model, id=None, stream=True, linger_ms=None, affinity=None))
+
+
+def outlines_of(jobs: Sequence[Job], tenant: str, cache_points: Sequence[CachePoint] = ()) -> list[str]:
+    """What the prompts of one request's jobs begin with; several answers to one prompt are outlined once."""
+    prompts = [id(getattr(job, job.prompt_field)) for job in jobs]
+    outlines = {
+        prompt: encode_outline(outline_of(job, tenant, cache_points))
+        for prompt, job in dict(zip(prompts, jobs, strict=True)).items()
+    }
+    return [outlines[prompt] for prompt in prompts]
 
 
 def id_of(model: str, tenant: str, key: str | None, number: int) -> str:

@@ -1,5 +1,6 @@
 """The routes, and what stands around them."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,9 +22,12 @@ from .errors import on_crash, on_http_error, on_leaving, on_pool_error
 from .health import check_health
 from .metrics.pool import pool_summary, pool_text
 from .metrics.process import CONTENT_TYPE, Metrics
-from .pool import pool_fields
+from .openapi.document import document
+from .pool import pool_view
+from .query import choice_in
 from .spans import Spans
 from .surveys import Surveys
+from .told import Alive
 
 INDEX = """\
 mlx-pool
@@ -38,6 +42,7 @@ POST   /v1/messages, /v1/messages/count_tokens   as Anthropic's clients ask
 GET    /pool          workers, models, queues
 GET    /health        200 when a worker is ready; /health/live for this process alone
 GET    /metrics       Prometheus; ?scope=pool for all workers, Accept: application/json for a summary
+GET    /openapi.json  all of this for tools (OpenAPI 3.1)
 """
 
 
@@ -53,7 +58,7 @@ def make_app(
     spans: Spans | None = None,
 ) -> Door:
     """Build the application; `apis` are the routes of other surfaces on the same pool."""
-    views = _Views(surveys, metrics, drain)
+    views = _Views(surveys, metrics, drain, has_lock=lock is not None)
     routes = [
         Route("/", views.index),
         Route("/chat", chat.post, methods=["POST"]),
@@ -62,6 +67,7 @@ def make_app(
         Route("/metrics", views.metrics),
         Route("/health", views.health),
         Route("/health/live", views.live),
+        Route("/openapi.json", views.openapi),
         *apis,
     ]
     handlers: dict[Any, Any] = {
@@ -85,31 +91,37 @@ def _without_head(route: Route) -> Route:
 class _Views:
     """What there is to read."""
 
-    def __init__(self, surveys: Surveys, metrics: Metrics, drain: Drain) -> None:
+    def __init__(self, surveys: Surveys, metrics: Metrics, drain: Drain, *, has_lock: bool) -> None:
         self._surveys = surveys
         self._metrics = metrics
         self._drain = drain
+        self._has_lock = has_lock
 
     async def index(self, _: Request) -> Response:
         return PlainTextResponse(INDEX)
 
     async def pool(self, _: Request) -> Response:
-        return _json(pool_fields(await self._surveys.all()))
+        return _json(pool_view(await self._surveys.all()))
 
     async def metrics(self, request: Request) -> Response:
+        scope = choice_in(request.query_params, "scope", ("pool",))
         if "application/json" in request.headers.get("accept", ""):
             return _json(pool_summary(await self._surveys.all()))
-        if request.query_params.get("scope") == "pool":
+        if scope == "pool":
             return Response(pool_text(await self._surveys.all()), media_type=CONTENT_TYPE)
         return Response(self._metrics.text(), media_type=CONTENT_TYPE)
 
     async def health(self, _: Request) -> Response:
-        surveys = await check_health(self._surveys, is_draining=self._drain.is_draining)
-        return _json({"status": "ok"} | pool_summary(surveys))
+        return _json(await check_health(self._surveys, is_draining=self._drain.is_draining))
 
     async def live(self, _: Request) -> Response:
-        return _json({"status": "ok"})
+        return _json(Alive())
+
+    async def openapi(self, _: Request) -> Response:
+        # In a thread: making it takes some tens of milliseconds, for which no stream should stand still.
+        body = await asyncio.to_thread(document, has_lock=self._has_lock)
+        return Response(body, media_type="application/json")
 
 
-def _json(fields: dict[str, Any]) -> Response:
-    return Response(msgspec.json.encode(fields), media_type="application/json")
+def _json(told: msgspec.Struct) -> Response:
+    return Response(msgspec.json.encode(told), media_type="application/json")

@@ -23,6 +23,7 @@ from .client import read_body
 from .following import Followed, Following
 from .frames import choose_frames
 from .order import Mark, read_mark
+from .query import flag_in
 
 # A direct job's default id is its entry's: anybody could guess it. Over HTTP it is as unknown as any other.
 _GUESSABLE = re.compile(r"[a-z]+-[0-9]+-[0-9]+")
@@ -51,8 +52,8 @@ class Chat:
     async def _resume(self, request: Request) -> ASGIApp:
         """Follow a job from its beginning, or from behind the event that the client names."""
         mark = _mark_of(request)
+        is_stream = flag_in(request.query_params, "stream", default=True)
         queue, job_id = await self._find(request.path_params["id"], caller_of(request.scope))
-        is_stream = request.query_params.get("stream", "true").lower() != "false"
         return self._answer(request, self._following.of_job(queue, job_id, mark), is_stream=is_stream)
 
     async def _cancel(self, request: Request) -> Response:

@@ -1,4 +1,8 @@
-"""The client's side of a request: its body, read within bounds, and whether it is still there."""
+"""The client's side of a request: its body, read within bounds, and whether it is still there.
+
+A body has ten seconds, and the longer the more of it has come: who sends some bytes now and then holds no socket for
+longer than who sends nothing, and a slow line is waited for.
+"""
 
 import asyncio
 import contextlib
@@ -6,7 +10,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from shared.errors import Refused
 from shared.job import MAX_BODY_BYTES
@@ -14,6 +18,44 @@ from shared.job import MAX_BODY_BYTES
 from .relay import Relay
 
 BODY_WITHIN_S = 30.0
+PATIENCE_S = 10.0
+LEAST_BYTES_PER_S = 4_096  # by which a body gains time
+SILENT_S = 30.0  # at a stretch, however much has come
+
+
+class Arrival:
+    """A body on its way in. Only the time counts in which the client is waited for."""
+
+    def __init__(self, receive: Receive, *, within_s: float) -> None:
+        self._receive = receive
+        self._within_s = within_s
+        self._waited_s = 0.0
+        self._bytes = 0
+
+    async def next(self) -> tuple[bytes, bool]:
+        """The next piece, and whether there are more.
+
+        Raises:
+            TimeoutError: it does not come in time.
+            ClientDisconnect: the client left.
+
+        """
+        now_s = asyncio.get_running_loop().time
+        began_s = now_s()
+        left_s = patience_s(self._bytes, self._within_s) - self._waited_s
+        async with asyncio.timeout(min(left_s, SILENT_S)):
+            message: Message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body = message.get("body", b"")
+        self._waited_s += now_s() - began_s
+        self._bytes += len(body)
+        return body, message.get("more_body", False)
+
+
+def patience_s(received_bytes: int, most_s: float) -> float:
+    """How long a body is waited for in all, of which so much has come."""
+    return min(most_s, PATIENCE_S + received_bytes / LEAST_BYTES_PER_S)
 
 
 async def read_body(headers: Headers, receive: Receive) -> bytes:
@@ -26,27 +68,36 @@ async def read_body(headers: Headers, receive: Receive) -> bytes:
     """
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refused("wrong_content_type", "The body must be JSON: Content-Type: application/json.")
+    check_encoding(headers)
     declared = headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
         raise _too_large()
     try:
-        async with asyncio.timeout(BODY_WITHIN_S):
-            return await _gather_body(receive)
+        return await _gather_body(Arrival(receive, within_s=BODY_WITHIN_S))
     except TimeoutError as error:
-        raise Refused("invalid_json", f"The body did not arrive within {BODY_WITHIN_S:.0f} s.") from error
+        said = f"The body came too slowly: it has {PATIENCE_S:.0f} s, and one more for each {LEAST_BYTES_PER_S} bytes."
+        raise Refused("invalid_json", said) from error
 
 
-async def _gather_body(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body += message.get("body", b"")
+def check_encoding(headers: Headers) -> None:
+    """Let a body pass that is what it looks like: a compressed one could become any size.
+
+    Raises:
+        Refused: wrong_content_type.
+
+    """
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise Refused("wrong_content_type", "The body must not be compressed: send it without Content-Encoding.")
+
+
+async def _gather_body(arrival: Arrival) -> bytes:
+    body, has_more = bytearray(), True
+    while has_more:
+        piece, has_more = await arrival.next()
+        body += piece
         if len(body) > MAX_BODY_BYTES:
             raise _too_large()
-        if not message.get("more_body", False):
-            return bytes(body)
+    return bytes(body)
 
 
 @contextlib.asynccontextmanager

@@ -69,7 +69,7 @@ class Door:
         try:
             self._check(scope)
         except PoolError as error:
-            await error_response(error, path=scope["path"], request_id=request_id)(scope, receive, send_told)
+            await error_response(error, scope=scope)(scope, receive, send_told)
         else:
             await self.app(scope, receive, send_told)
         finally:

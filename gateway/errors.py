@@ -1,6 +1,6 @@
 """What an error's code becomes over HTTP: the one table of statuses, the envelopes, and when to come back.
 
-Anthropic's routes answer in Anthropic's envelope, whoever refuses the request there; all others in OpenAI's. A message
+Anthropic's clients are answered in Anthropic's envelope, whoever refuses the request; all others in OpenAI's. A message
 for the client never holds a stack trace, a path or an address: faults that are not ours to tell become `internal`, and
 the log has the rest.
 """
@@ -15,14 +15,15 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from shared.errors import Fault, PoolError, Refused, may_retry
 
+from .dialect import is_anthropic
 from .request_id import request_id_of
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 MAX_RETRY_AFTER_MS = 120_000
-ANTHROPIC_ROUTES = "/v1/messages"
 _INVALID = "invalid_request_error"
 _SERVER = "server_error"
 _API = "api_error"
@@ -72,6 +73,8 @@ TABLE: Mapping[str, Row] = {
     "deadline_exceeded": Row(504, _SERVER, "timeout_error"),
 }
 _INTERNAL = TABLE["internal"]
+# What is told in place of a message that quotes a library, which may name an address; the log has it.
+_TOLD = {"broker_down": "The pool's Redis does not answer: ask again, or resume the stream, in a while."}
 # Where the error itself knows no time: how long what is in the way commonly lasts.
 _PASSES_AFTER_MS = {"no_worker": 5_000, "broker_down": 1_000, "draining": 1_000}
 
@@ -84,7 +87,7 @@ def status_of(code: str) -> int:
 def error_object(error: PoolError) -> dict[str, str | None]:
     """The object that stands under `error`, in a body and as a stream's last event alike."""
     return {
-        "message": error.message,
+        "message": _message(error),
         "type": TABLE.get(error.code, _INTERNAL).type,
         "param": error.param,
         "code": error.code,
@@ -114,11 +117,14 @@ def error_headers(error: PoolError, draw: float) -> dict[str, str]:
 
 
 def error_response(
-    error: PoolError, headers: Mapping[str, str] | None = None, *, path: str = "", request_id: str = ""
+    error: PoolError, headers: Mapping[str, str] | None = None, *, scope: Scope | None = None
 ) -> Response:
-    """The error as an HTTP answer, in the envelope of the API that the path belongs to."""
+    """The error as an HTTP answer, in the envelope that the request's client knows; None: nobody could read it."""
+    if error.code in _TOLD:
+        log.warning("request_failed", code=error.code, message=error.message)
     told = error_headers(error, random.random()) | dict(headers or {})  # noqa: S311 a spread, not a secret
-    if is_anthropic(path):
+    if scope and is_anthropic(scope):
+        request_id = request_id_of(scope)
         envelope = anthropic_object(error, request_id)
         told |= {"request-id": request_id} if request_id else {}
     else:
@@ -126,15 +132,10 @@ def error_response(
     return Response(msgspec.json.encode(envelope), status_of(error.code), told, media_type="application/json")
 
 
-def is_anthropic(path: str) -> bool:
-    """Whether a path is Anthropic's, be there such a route or not."""
-    return path == ANTHROPIC_ROUTES or path.startswith(f"{ANTHROPIC_ROUTES}/")
-
-
 async def on_pool_error(request: Request, error: Exception) -> Response:
     """Answer with an error of the pool's own."""
     assert isinstance(error, PoolError)
-    return _answer(request, error)
+    return error_response(error, scope=request.scope)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
@@ -142,8 +143,8 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
         refusal = Refused("method_not_allowed", f"{request.method} is not for this route.")
-        return _answer(request, refusal, error.headers)
-    return _answer(request, Refused("not_found", "There is no such route."))
+        return error_response(refusal, error.headers, scope=request.scope)
+    return error_response(Refused("not_found", "There is no such route."), scope=request.scope)
 
 
 async def on_leaving(_: Request, __: Exception) -> None:
@@ -153,17 +154,19 @@ async def on_leaving(_: Request, __: Exception) -> None:
 async def on_crash(request: Request, error: Exception) -> Response:
     """Answer with nothing of the crash: the log has it."""
     log.error("request_crashed", exc_info=error)
-    return _answer(request, Fault("internal", "The gateway failed on this request; its log says more."))
+    failure = Fault("internal", "The gateway failed on this request; its log says more.")
+    return error_response(failure, scope=request.scope)
 
 
-def _answer(request: Request, error: PoolError, headers: Mapping[str, str] | None = None) -> Response:
-    return error_response(error, headers, path=request.scope["path"], request_id=request_id_of(request.scope))
+def _message(error: PoolError) -> str:
+    return _TOLD.get(error.code, error.message)
 
 
 def _anthropic_message(error: PoolError) -> str:
     # Its envelope has no place for the field's name.
+    message = _message(error)
     if error.code == "context_length_exceeded":
-        return f"prompt is too long: {error.message}"  # the words by which agents know that they have to compact
-    if error.param and f"`{error.param}" not in error.message:
-        return f"`{error.param}`: {error.message}"
-    return error.message
+        return f"prompt is too long: {message}"  # the words by which agents know that they have to compact
+    if error.param and f"`{error.param}" not in message:
+        return f"`{error.param}`: {message}"
+    return message

@@ -102,13 +102,14 @@ class Following:
             # Listen before submit: pub/sub keeps nothing for late listeners.
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_callback(end)
+                is_told = wants_news(scope)
                 await stack.enter_async_context(until_it_leaves(receive, relays))
                 for relay in relays:
                     await stack.enter_async_context(self._audience.attend(queue, relay))
                 if any(relay.has_left for relay in relays):
                     return
                 await begin(receipt_of(scope))
-                if wants_news(scope):  # of several answers, the first one's: it is the next to begin
+                if is_told:  # of several answers, the first one's: it is the next to begin
                     stack.enter_context(self._news.told_to(queue, relays[0]))
                 await answer(send)
 

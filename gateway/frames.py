@@ -85,7 +85,7 @@ class EventStream(Ndjson):
     """Server-sent events; `id:` is where the stream can be resumed, at any gateway."""
 
     media_type = "text/event-stream"
-    keep_alive = b": keep-alive\n\n"
+    keep_alive = b": keep-alive\n"  # without an empty line: behind an `id:` many readers take that for an event
 
     def frame(self, delivery: Delivery) -> bytes:
         """An event."""

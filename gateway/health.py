@@ -1,13 +1,19 @@
 """Whether the pool can serve: Redis answers, and a worker is ready. Green means that a token would come."""
 
-from shared.errors import Fault
-from shared.survey import Survey
+import msgspec
 
+from shared.errors import Fault
+
+from .metrics.pool import Summary, pool_summary
 from .surveys import Surveys
 
 
-async def check_health(surveys: Surveys, *, is_draining: bool) -> list[Survey]:
-    """Return the surveys of a pool that serves.
+class Health(Summary, frozen=True, kw_only=True, tag_field="status", tag="ok"):
+    """The pool serves."""
+
+
+async def check_health(surveys: Surveys, *, is_draining: bool) -> Health:
+    """Return the figures of a pool that serves.
 
     Raises:
         Fault: with the reason why it does not: draining, broker_down or no_worker.
@@ -19,4 +25,4 @@ async def check_health(surveys: Surveys, *, is_draining: bool) -> list[Survey]:
     if not any(survey.ready_workers for survey in found):
         states = sorted({worker.state for survey in found for worker in survey.live_workers})
         raise Fault("no_worker", f"No worker is ready{': ' + ', '.join(states) if states else ''}.")
-    return found
+    return Health(**msgspec.structs.asdict(pool_summary(found)))

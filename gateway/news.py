@@ -17,6 +17,7 @@ from shared.errors import Fault
 from shared.event import Queued
 from shared.queue import Queue
 
+from .query import flag_in
 from .relay import Relay
 from .surveys import Surveys
 
@@ -27,9 +28,9 @@ _TO_TENTHS = -2  # of a second: a wait is never known better, and would change w
 
 
 def wants_news(scope: Scope) -> bool:
-    """Whether a request asks for news: `?queued=true`, on whatever route it follows a job."""
+    """Whether a request asks for news: `?queued=true`, on whatever route it follows a job; `Refused` if unclear."""
     query: bytes = scope["query_string"]
-    return b"queued" in query and QueryParams(query).get("queued", "").lower() == "true"
+    return b"queued" in query and flag_in(QueryParams(query), "queued")
 
 
 class _Wait:

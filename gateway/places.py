@@ -25,6 +25,13 @@ class Places:
         self.leaving = 0  # connections that are being told so
         self._told_at_s = -TELL_EVERY_S
 
+    def has_room(self, taken: int, now_s: float) -> bool:
+        """Whether one more can be let in, be it to be told that it finds no place; tells the operator where not."""
+        if taken + self.leaving < self.limit + MAX_LEAVING:
+            return True
+        self.refuse(now_s)
+        return False
+
     def refuse(self, now_s: float) -> None:
         """Count a connection that found no place, and tell the operator now and then."""
         self.refused += 1
@@ -44,6 +51,8 @@ def places_for(wanted: int | None) -> Places:
     allowed = max(files - OTHER_FILES, files // 2)
     if wanted is not None and wanted > allowed:
         raise ConfigError(f"--max-connections {wanted}: the limit on open files allows {allowed} (ulimit -n)")
+    if wanted is None and allowed < MAX_CONNECTIONS:
+        log.warning("connections_limited", limit=allowed, usual=MAX_CONNECTIONS, open_files=files, raise_by="ulimit -n")
     return Places(min(wanted or MAX_CONNECTIONS, allowed))
 
 

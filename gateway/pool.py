@@ -1,37 +1,68 @@
 """`GET /pool`: the workers, models and queues, for people and their tools."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
-from shared.survey import Survey
+from shared.survey import Survey, WorkerView
 
 
-def pool_fields(surveys: Sequence[Survey]) -> dict[str, Any]:
-    """The pool as JSON-to-be; every field is there, whether it is 0 or not."""
-    return {
-        "workers": [_fields(worker) for survey in surveys for worker in survey.workers],
-        "models": [_model(survey) for survey in surveys],
-        "queues": [_queue(survey) for survey in surveys],
-    }
+class PoolWorker(WorkerView, frozen=True, omit_defaults=False):
+    """A worker as it tells of itself; every field is there, whether it is 0 or not."""
 
 
-def _model(survey: Survey) -> dict[str, Any]:
-    return {"id": survey.model, "ready_workers": len(survey.ready_workers), "free_slots": survey.free_slots}
+class PoolModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model, and who could serve it at once."""
+
+    id: str
+    ready_workers: int
+    free_slots: int
 
 
-def _queue(survey: Survey) -> dict[str, Any]:
-    return {
-        "model": survey.model,
-        "waiting": survey.waiting_total,
-        "waiting_by_class": survey.waiting,
-        "running": survey.running,
-        "oldest_wait_ms": survey.oldest_wait_ms,
-        "expected_wait_ms": survey.expected_wait_ms,
-        "dead_letters": survey.dead_letters,
-    }
+class PoolQueue(msgspec.Struct, frozen=True, kw_only=True):
+    """A model's queue; the expected wait is null where no worker has ended a job of late."""
+
+    model: str
+    waiting: int
+    waiting_by_class: dict[str, int]
+    running: int
+    oldest_wait_ms: int
+    expected_wait_ms: int | None
+    dead_letters: int
 
 
-def _fields(value: msgspec.Struct) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__struct_fields__}
+class PoolView(msgspec.Struct, frozen=True):
+    """All of it."""
+
+    workers: list[PoolWorker]
+    models: list[PoolModel]
+    queues: list[PoolQueue]
+
+
+def pool_view(surveys: Sequence[Survey]) -> PoolView:
+    """The pool as JSON-to-be."""
+    return PoolView(
+        workers=[_worker(worker) for survey in surveys for worker in survey.workers],
+        models=[_model(survey) for survey in surveys],
+        queues=[_queue(survey) for survey in surveys],
+    )
+
+
+def _worker(worker: WorkerView) -> PoolWorker:
+    return PoolWorker(**msgspec.structs.asdict(worker))
+
+
+def _model(survey: Survey) -> PoolModel:
+    return PoolModel(id=survey.model, ready_workers=len(survey.ready_workers), free_slots=survey.free_slots)
+
+
+def _queue(survey: Survey) -> PoolQueue:
+    return PoolQueue(
+        model=survey.model,
+        waiting=survey.waiting_total,
+        waiting_by_class=survey.waiting,
+        running=survey.running,
+        oldest_wait_ms=survey.oldest_wait_ms,
+        expected_wait_ms=survey.expected_wait_ms,
+        dead_letters=survey.dead_letters,
+    )

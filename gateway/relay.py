@@ -71,7 +71,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._began_at = self._loop.time()
-        self._silence = Silence(self._began_at)
+        self.silence = Silence(self._began_at)  # the watch goes by it
 
     # The client's side.
 
@@ -133,6 +133,7 @@ class Relay:
 
     def nudge(self) -> None:
         """Let `next` return, so that the client gets a sign of life."""
+        self.silence.sign(self._loop.time())
         self._is_nudged = True
         self._wake.set()
 
@@ -175,9 +176,10 @@ class Relay:
 
     # Silence.
 
-    def is_silent(self, now_s: float) -> bool:
-        """Whether it is time to look at the job's record."""
-        return self._silence.is_long(now_s) and not (self._has_end or self.has_left or self.fault)
+    @property
+    def is_awaited(self) -> bool:
+        """Whether there is anything that may still come."""
+        return not (self._has_end or self.has_left or self.fault)
 
     @property
     def seq(self) -> int:
@@ -186,7 +188,7 @@ class Relay:
 
     def on_peek(self, peek: Peek | None, asked_at_seq: int) -> None:
         """Hear what the job's record said while the channel was silent."""
-        self._silence.look(self._loop.time(), has_answer=True)
+        self.silence.look(self._loop.time(), has_answer=True)
         order = self._order
         if peek is None:
             self._record_is_gone()
@@ -201,12 +203,12 @@ class Relay:
 
     def on_no_answer(self) -> None:
         """Redis did not answer a look."""
-        self._silence.look(self._loop.time(), has_answer=False)
-        if self._silence.is_hopeless(self._loop.time()):
+        self.silence.look(self._loop.time(), has_answer=False)
+        if self.silence.is_hopeless(self._loop.time()):
             self.fail(Fault("broker_down", "Redis has not answered for a minute; the stream can be resumed later."))
 
     def _hear(self) -> None:
-        self._silence.end(self._loop.time())
+        self.silence.end(self._loop.time())
         self._resubmit = None
 
     def _record_is_gone(self) -> None:

@@ -10,10 +10,15 @@ from shared.tools import MAX_ID_CHARACTERS, MAX_NAME_CHARACTERS
 CallId = Annotated[str, Meta(min_length=1, max_length=MAX_ID_CHARACTERS)]
 
 
+class CacheControl(msgspec.Struct, frozen=True, tag_field="type", tag="ephemeral"):
+    """A mark: requests to come begin with everything up to the end of this block."""
+
+
 class TextBlock(msgspec.Struct, frozen=True, tag_field="type", tag="text"):
     """Text."""
 
     text: str
+    cache_control: CacheControl | None = None
 
 
 class ToolUseBlock(msgspec.Struct, frozen=True, tag_field="type", tag="tool_use"):
@@ -22,6 +27,7 @@ class ToolUseBlock(msgspec.Struct, frozen=True, tag_field="type", tag="tool_use"
     id: CallId
     name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)]
     input: dict[str, Any]
+    cache_control: CacheControl | None = None
 
 
 class ToolResultBlock(msgspec.Struct, frozen=True, tag_field="type", tag="tool_result"):
@@ -30,6 +36,7 @@ class ToolResultBlock(msgspec.Struct, frozen=True, tag_field="type", tag="tool_r
     tool_use_id: CallId
     content: str | list[TextBlock] | None = None
     is_error: bool | None = None
+    cache_control: CacheControl | None = None
 
 
 class ThinkingBlock(msgspec.Struct, frozen=True, tag_field="type", tag="thinking"):

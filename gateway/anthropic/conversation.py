@@ -2,18 +2,19 @@
 
 Of a turn's blocks the texts become one text, each on lines of its own; what tools gave becomes messages of their own,
 in the blocks' order; calls stay with the assistant's text. Turns of one role that follow each other become one, as
-Anthropic promises; most chat templates take them no other way.
+Anthropic promises; most chat templates take them no other way. Marked blocks become places in those messages.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby
-from typing import NoReturn, assert_never
+from itertools import accumulate, groupby
+from typing import NamedTuple, NoReturn, assert_never
 
 import msgspec
 
 from shared.errors import Refused
 from shared.job import Message
+from shared.outline import CachePoint
 from shared.tools import CalledFunction, PastCall
 
 from .blocks import Block, RedactedThinkingBlock, TextBlock, ThinkingBlock, ToolResultBlock, ToolUseBlock
@@ -28,27 +29,48 @@ _BETWEEN_TEXTS = "\n"
 _BILLING = re.compile(r"\Ax-anthropic-billing-header:[^\n]*\n?")
 
 
-def conversation_of(system: str | Sequence[TextBlock] | None, turns: Sequence[Turn]) -> list[Message]:
-    """The messages.
+class Conversation(NamedTuple):
+    """The messages, and the places in them behind which something was marked, in order."""
+
+    messages: list[Message]
+    cache_points: list[CachePoint]
+
+
+class _Said(NamedTuple):
+    """A message, and behind how many characters of its text something was marked."""
+
+    message: Message
+    marks: tuple[int, ...] = ()
+
+
+def conversation_of(
+    system: str | Sequence[TextBlock] | None, turns: Sequence[Turn], *, has_marked_tools: bool = False
+) -> Conversation:
+    """The conversation.
 
     Raises:
         Refused: a block stands where none of its type may, or there are too many messages.
 
     """
-    messages = list(_joined([*_system(system), *_spoken(turns)]))
-    if len(messages) > MAX_MESSAGES:
-        said = f"`messages` and what tools gave in them are {len(messages)} messages of at most {MAX_MESSAGES}."
-        raise Refused("invalid_value", said, param="messages")
-    return messages
+    first, marks = _system(system)
+    # Templates differ in which they write first, so a mark on the tools is one behind the system prompt, too.
+    tools_end = [CachePoint(0, len(first))] if has_marked_tools else []
+    told = [_Said(Message(role="system", content=first), marks)] if first else []
+    said = list(_joined([*told, *_spoken(turns)]))
+    if len(said) > MAX_MESSAGES:
+        complaint = f"`messages` and what tools gave in them are {len(said)} messages of at most {MAX_MESSAGES}."
+        raise Refused("invalid_value", complaint, param="messages")
+    points = [CachePoint(at, mark) for at, each in enumerate(said) for mark in each.marks]
+    return Conversation([each.message for each in said], [*tools_end, *points])
 
 
-def _system(system: str | Sequence[TextBlock] | None) -> list[Message]:
+def _system(system: str | Sequence[TextBlock] | None) -> tuple[str, tuple[int, ...]]:
     blocks = [TextBlock(system)] if isinstance(system, str) else system or []
-    text = _BETWEEN_TEXTS.join(said for block in blocks if (said := _BILLING.sub("", block.text)))
-    return [Message(role="system", content=text)] if text else []
+    told = [msgspec.structs.replace(block, text=_BILLING.sub("", block.text)) for block in blocks]
+    return _text_of([block for block in told if block.text])
 
 
-def _spoken(turns: Sequence[Turn]) -> Iterator[Message]:
+def _spoken(turns: Sequence[Turn]) -> Iterator[_Said]:
     for at, turn in enumerate(turns):
         blocks = [TextBlock(turn.content)] if isinstance(turn.content, str) else turn.content
         path = f"messages[{at}].content"
@@ -58,32 +80,38 @@ def _spoken(turns: Sequence[Turn]) -> Iterator[Message]:
             case "assistant":
                 yield _said_by_assistant(blocks, path)
             case "system":
-                yield Message(role="system", content=_text_of(blocks, path, turn.role))
+                text, marks = _text_of(list(_texts_in(blocks, path, turn.role)))
+                yield _Said(Message(role="system", content=text), marks)
             case _:
                 assert_never(turn.role)
 
 
-def _said_by_user(blocks: Sequence[Block], path: str) -> Iterator[Message]:
+def _said_by_user(blocks: Sequence[Block], path: str) -> Iterator[_Said]:
     if not blocks:
-        yield Message(role="user", content="")
+        yield _Said(Message(role="user", content=""))
     for at, block in enumerate(blocks):
         match block:
             case TextBlock():
-                yield Message(role="user", content=block.text)
+                text, marks = _text_of([block])
+                yield _Said(Message(role="user", content=text), marks)
             case ToolResultBlock():
-                yield Message(role="tool", content=_given_by(block), tool_call_id=block.tool_use_id)
+                text = _given_by(block)
+                marks = (len(text),) if _is_marked(block) else ()
+                yield _Said(Message(role="tool", content=text, tool_call_id=block.tool_use_id), marks)
             case _:
                 _refuse(f"{path}[{at}]", block, "user")
 
 
-def _said_by_assistant(blocks: Sequence[Block], path: str) -> Message:
-    texts: list[str] = []
+def _said_by_assistant(blocks: Sequence[Block], path: str) -> _Said:
+    texts: list[TextBlock] = []
     calls: list[PastCall] = []
+    has_marked_call = False
     for at, block in enumerate(blocks):
         match block:
             case TextBlock():
-                texts.append(block.text)
+                texts.append(block)
             case ToolUseBlock():
+                has_marked_call |= block.cache_control is not None
                 arguments = msgspec.json.encode(block.input).decode()
                 calls.append(PastCall(block.id, "function", CalledFunction(block.name, arguments)))
             case ThinkingBlock() | RedactedThinkingBlock():
@@ -94,7 +122,9 @@ def _said_by_assistant(blocks: Sequence[Block], path: str) -> Message:
                 assert_never(block)
     if len(calls) > MAX_CALLS:
         raise Refused("invalid_value", f"`{path}` has {len(calls)} calls of at most {MAX_CALLS}.", param=path)
-    return Message(role="assistant", content=_BETWEEN_TEXTS.join(texts), tool_calls=calls or None)
+    text, marks = _text_of(texts)
+    message = Message(role="assistant", content=text, tool_calls=calls or None)
+    return _Said(message, (*marks, len(text)) if has_marked_call else marks)
 
 
 def _given_by(block: ToolResultBlock) -> str:
@@ -104,29 +134,45 @@ def _given_by(block: ToolResultBlock) -> str:
     return f"Error: {text}" if block.is_error else text  # templates have no other way to say so
 
 
-def _text_of(blocks: Sequence[Block], path: str, role: str) -> str:
-    texts: list[str] = []
+def _is_marked(block: ToolResultBlock) -> bool:
+    inner = block.content if isinstance(block.content, list) else []
+    return any(each.cache_control for each in (block, *inner))
+
+
+def _texts_in(blocks: Sequence[Block], path: str, role: str) -> Iterator[TextBlock]:
     for at, block in enumerate(blocks):
         if not isinstance(block, TextBlock):
             _refuse(f"{path}[{at}]", block, role)
-        texts.append(block.text)
-    return _BETWEEN_TEXTS.join(texts)
+        yield block
 
 
-def _joined(messages: Sequence[Message]) -> Iterator[Message]:
-    for role, same in groupby(messages, key=lambda message: message.role):
+def _text_of(blocks: Sequence[TextBlock]) -> tuple[str, tuple[int, ...]]:
+    """The blocks' text, and behind how many of its characters one was marked."""
+    nexts = accumulate(len(block.text) + len(_BETWEEN_TEXTS) for block in blocks)
+    marks = tuple(at - len(_BETWEEN_TEXTS) for at, block in zip(nexts, blocks, strict=True) if block.cache_control)
+    return _BETWEEN_TEXTS.join(block.text for block in blocks), marks
+
+
+def _joined(said: Sequence[_Said]) -> Iterator[_Said]:
+    for role, same in groupby(said, key=lambda each: each.message.role):
         first, *more = same
         if role == "tool":
             yield from (first, *more)
             continue
-        for message in more:
-            if first.tool_calls:  # what was said behind a call can't be told as said before it
+        for each in more:
+            if first.message.tool_calls:  # what was said behind a call can't be told as said before it
                 yield first
-                first = message
+                first = each
             else:
-                content = _BETWEEN_TEXTS.join(text for text in (first.content, message.content) if text)
-                first = msgspec.structs.replace(first, content=content, tool_calls=message.tool_calls)
+                first = _one(first, each)
         yield first
+
+
+def _one(first: _Said, second: _Said) -> _Said:
+    content = _BETWEEN_TEXTS.join(text for each in (first, second) if (text := each.message.content))
+    start = len(content) - len(second.message.content or "")
+    message = msgspec.structs.replace(first.message, content=content, tool_calls=second.message.tool_calls)
+    return _Said(message, (*first.marks, *(start + mark for mark in second.marks)))
 
 
 def _refuse(path: str, block: Block, role: str) -> NoReturn:

@@ -17,6 +17,7 @@ from shared.event import Cancelled, Done, Error, Queued, Started, ToolCall, Usag
 
 from .ending import stop_fields, usage_fields
 from .whole import SIGNATURE, cancelled, message_id_of
+from .words import in_their_words
 
 _encode = msgspec.json.Encoder().encode
 _EMPTY = len('""')
@@ -25,6 +26,8 @@ _DELTA = b'event: content_block_delta\ndata: {"type":"content_block_delta","inde
 _END_OF_DELTA = b"}}\n\n"
 _STOP = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
 _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+# This API has no warnings. A ping may come anywhere behind `message_start`, and no client minds what it holds.
+_WARNING = b'event: ping\ndata: {"type":"ping","warning":%b}\n\n'
 _COMMENT = b": keep-alive\n\n"  # no event may come before `message_start`
 
 
@@ -88,7 +91,7 @@ class Events:
         return isinstance(end, Done)
 
     def _fail(self, error: PoolError) -> bytes:
-        return _named(b"error", _encode(anthropic_object(error, self._request_id)))
+        return _named(b"error", _encode(anthropic_object(in_their_words(error), self._request_id)))
 
     def _begin(self, started: Started) -> bytes:
         self._has_begun = True
@@ -112,6 +115,8 @@ class Events:
             said += self._add(_TEXT, text.content)
         if text.tool_calls:
             said += b"".join(map(self._call, calls_of(text.tool_calls)))
+        if text.warning:
+            said += _WARNING % text.warning
         return one_line(said)
 
     def _add(self, kind: _Kind, more: msgspec.Raw) -> bytes:

@@ -6,7 +6,7 @@ from shared.errors import Refused
 from shared.tools import Function, Named, NamedTool, Tool
 from shared.tools import ToolChoice as PoolChoice
 
-from .request import AnyChoice, NamedChoice, NoChoice, ToolChoice, ToolParam
+from .request import AnyChoice, AutoChoice, NamedChoice, NoChoice, ToolChoice, ToolParam
 
 _CUSTOM = "custom"
 
@@ -22,12 +22,7 @@ def tools_of(params: Sequence[ToolParam]) -> list[Tool]:
 
 
 def choice_of(choice: ToolChoice | None, *, has_tools: bool) -> PoolChoice | None:
-    """What the model has to do with the tools.
-
-    Raises:
-        Refused: at most one call is asked for where nothing could hold the model to that.
-
-    """
+    """What the model has to do with the tools."""
     match choice:
         case None:
             return None
@@ -35,12 +30,15 @@ def choice_of(choice: ToolChoice | None, *, has_tools: bool) -> PoolChoice | Non
             return NamedTool("function", Named(choice.name))
         case NoChoice():
             return "none" if has_tools else None
-        case _:
-            if choice.disable_parallel_tool_use and has_tools:
-                path = "tool_choice.disable_parallel_tool_use"
-                said = "only a tool that `tool_choice` names is sure to be called once"
-                raise Refused("unsupported", f"`{path}` is not supported: {said}.", param=path)
-            return "required" if isinstance(choice, AnyChoice) else None
+        case AnyChoice():
+            return "required"
+        case AutoChoice():
+            return None
+
+
+def may_call_again(choice: ToolChoice | None) -> bool:
+    """Whether an answer may go on behind its first call."""
+    return choice is None or isinstance(choice, NoChoice) or not choice.disable_parallel_tool_use
 
 
 def _tool(param: ToolParam, path: str) -> Tool:
@@ -51,7 +49,7 @@ def _tool(param: ToolParam, path: str) -> Tool:
         raise _missing(f"{path}.name")
     if param.input_schema is None:
         raise _missing(f"{path}.input_schema")
-    return Tool("function", Function(param.name, param.description, param.input_schema))
+    return Tool("function", Function(param.name, param.description, param.input_schema, param.strict))
 
 
 def _missing(path: str) -> Refused:

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from shared.tools import MAX_TOOLS, Name
 
-from .blocks import Block, TextBlock
+from .blocks import Block, CacheControl, TextBlock
 
 # Ignoring one of these would change the answer. By field, what its refusal says.
 REFUSED: Mapping[str, str] = {
@@ -31,7 +31,9 @@ class ToolParam(msgspec.Struct, frozen=True):
     name: Name | None = None
     description: str | None = None
     input_schema: dict[str, Any] | None = None
+    strict: bool | None = None
     type: str | None = None
+    cache_control: CacheControl | None = None
 
 
 class AutoChoice(msgspec.Struct, frozen=True, tag_field="type", tag="auto"):

@@ -27,7 +27,7 @@ def message_of(gathered: Gathered, *, job_id: str, model: str) -> bytes:
 
     """
     done = _end_of(gathered)
-    message = {
+    message: dict[str, Any] = {
         "id": message_id_of(job_id),
         "type": "message",
         "role": "assistant",
@@ -36,6 +36,8 @@ def message_of(gathered: Gathered, *, job_id: str, model: str) -> bytes:
         **stop_fields(done),
         "usage": usage_fields(done.usage),
     }
+    if gathered.warnings:  # sentences for people, which this API has no place for: its clients let unknown fields be
+        message["warnings"] = gathered.warnings
     return msgspec.json.encode(message)
 
 

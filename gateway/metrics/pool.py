@@ -1,8 +1,8 @@
 """The whole pool's figures, from its surveys: to be scraped at one gateway only."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -16,8 +16,23 @@ _WORKER_GAUGES = (
     *("slots", "busy", "tokens_per_second", "memory_bytes", "memory_limit_bytes", "kv_bytes", "cache_bytes"),
     "engine_deaths",
 )
-_WORKER_COUNTERS = ("jobs_done", "tokens_done", "cache_hits", "cache_saved_tokens", "handed_back")
+_WORKER_COUNTERS = (
+    *("jobs_done", "tokens_done", "cache_hits", "cache_saved_tokens", "prompt_tokens", "handed_back"),
+    *("looks", "home_claims", "forced_claims", "held_s"),
+)
 _PRESSURES = {"soft": 1, "hard": 2}
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The pool in seven numbers: jobs that wait, for how long the oldest, and what the ready workers have and do."""
+
+    ready: bool
+    queue_length: int
+    oldest_wait_ms: int
+    workers: int
+    slots: int
+    busy: int
+    tokens_per_second: float
 
 
 class _Pool(Collector):
@@ -72,18 +87,18 @@ def pool_text(surveys: Sequence[Survey]) -> bytes:
     return generate_latest(registry)
 
 
-def pool_summary(surveys: Sequence[Survey]) -> dict[str, Any]:
+def pool_summary(surveys: Sequence[Survey]) -> Summary:
     """The pool in seven numbers, for a person or a script."""
     ready = [worker for survey in surveys for worker in survey.ready_workers]
-    return {
-        "ready": bool(ready),
-        "queue_length": sum(survey.waiting_total for survey in surveys),
-        "oldest_wait_ms": max((survey.oldest_wait_ms for survey in surveys), default=0),
-        "workers": len(ready),
-        "slots": sum(worker.slots for worker in ready),
-        "busy": sum(worker.busy for worker in ready),
-        "tokens_per_second": sum(worker.tokens_per_second for worker in ready),
-    }
+    return Summary(
+        ready=bool(ready),
+        queue_length=sum(survey.waiting_total for survey in surveys),
+        oldest_wait_ms=max((survey.oldest_wait_ms for survey in surveys), default=0),
+        workers=len(ready),
+        slots=sum(worker.slots for worker in ready),
+        busy=sum(worker.busy for worker in ready),
+        tokens_per_second=sum(worker.tokens_per_second for worker in ready),
+    )
 
 
 def _labels(worker: WorkerView) -> list[str]:

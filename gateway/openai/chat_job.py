@@ -24,11 +24,12 @@ def chat_job(request: ChatRequest) -> Job:
     """
     tools = [_tool(tool, f"tools[{at}]") for at, tool in enumerate(request.tools or ())]
     tools, choice = _chosen(tools, request)
-    _check(request, choice, has_tools=bool(tools))
+    _check(request)
     job = Job(
         messages=[_message(message, f"messages[{at}]") for at, message in enumerate(request.messages)],
         tools=tools or None,
         tool_choice=choice if tools or choice not in ("auto", "none") else None,
+        parallel_tool_calls=request.parallel_tool_calls,
         response_format=request.response_format,
         logprobs=request.top_logprobs or 0 if request.logprobs else None,
         template_kwargs=_template_kwargs(request),
@@ -38,15 +39,11 @@ def chat_job(request: ChatRequest) -> Job:
     return job
 
 
-def _check(request: ChatRequest, choice: ToolChoice | None, *, has_tools: bool) -> None:
+def _check(request: ChatRequest) -> None:
     if request.top_logprobs is not None and not request.logprobs:
         raise Refused("invalid_value", "`top_logprobs` needs `logprobs`.", param="top_logprobs")
     if set(request.modalities or ["text"]) != {"text"}:
         raise Refused("unsupported", "The only modality is text.", param="modalities")
-    is_free = has_tools and choice != "none" and not isinstance(choice, NamedTool)
-    if is_free and not request.parallel_tool_calls:
-        said = "That there is at most one call is promised for a named function in `tool_choice` only."
-        raise Refused("unsupported", said, param="parallel_tool_calls")
 
 
 def _max_tokens(request: ChatRequest) -> int:

@@ -7,10 +7,11 @@ from msgspec import Meta
 
 from shared.grammar import ResponseFormat
 from shared.job import MAX_LOGPROBS, TemplateKwargs
-from shared.tools import MAX_ID_CHARACTERS, MAX_NAME_CHARACTERS, MAX_TOOLS, Name
+from shared.tools import MAX_ID_CHARACTERS, MAX_NAME_CHARACTERS, MAX_TOOLS
 
 from .sampling import MaxTokens, Sampling
 
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]  # of a function: half as long as a job's may be
 CallId = Annotated[str, Meta(min_length=1, max_length=MAX_ID_CHARACTERS)]
 
 

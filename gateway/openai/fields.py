@@ -21,6 +21,8 @@ Fields = Mapping[str, Field]
 
 SUPPORTED = Field("supported")
 HINT = Field("hint")
+STRICT = "`strict` holds arguments to `parameters` with models that write calls as JSON, with others it is a hint"
+ONE_CALL = "with false the answer ends with its first call"
 _NO_FORM = Field("refused", "use `response_format`")
 
 SAMPLING: Fields = {
@@ -38,12 +40,14 @@ SAMPLING: Fields = {
     "seed": Field("supported", "of choice k it is `seed` + k"),
     "stop": Field("supported", "at most 16, of 256 characters each"),
     "min_tokens": Field("supported", "an extra: no end of turn before so many"),
+    "prompt_cache_key": Field(
+        "supported", "jobs of one key go to the same worker where they can; prompts are cached without it, too"
+    ),
     "user": HINT,
     "metadata": HINT,
     "store": HINT,
     "service_tier": HINT,
     "safety_identifier": HINT,
-    "prompt_cache_key": Field("hint", "prompts are cached without it"),
     "prompt_cache_options": HINT,
     "prompt_cache_retention": HINT,
     "guided_json": _NO_FORM,
@@ -62,11 +66,9 @@ CHAT: Fields = {
     "n": Field("supported", "1 … 8: so many jobs, all accepted or none"),
     "max_completion_tokens": Field("supported", "1 … 1,000,000, ended by the context; without it 8,192"),
     "max_tokens": Field("supported", "the same; `max_completion_tokens` counts where both are given"),
-    "tools": Field("supported", "functions, at most 128; `strict` is a hint; custom tools are refused"),
+    "tools": Field("supported", f"functions, at most 128; {STRICT}; custom tools are refused"),
     "tool_choice": Field("supported", "`none`, `auto`, `required`, a named function, `allowed_tools` of functions"),
-    "parallel_tool_calls": Field(
-        "supported", "true; false only where there is at most one call anyway: a named function, or no tools"
-    ),
+    "parallel_tool_calls": Field("supported", ONE_CALL),
     "response_format": Field("supported", "`text`, `json_object`, `json_schema`; a schema is always held to"),
     "logprobs": SUPPORTED,
     "top_logprobs": Field("supported", "0 … 20, with `logprobs`"),

@@ -3,6 +3,7 @@
 Bounds are the job's. A field that is null never arrives here: it is as if it were absent.
 """
 
+import hashlib
 from typing import Annotated
 
 import msgspec
@@ -43,11 +44,17 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     seed: Annotated[int, Meta(ge=-(2**63), le=_MAX_SEED)] | None = None
     stop: StopText | Annotated[list[StopText], Meta(max_length=16)] | None = None
     min_tokens: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    prompt_cache_key: str | None = None
 
     @property
     def has_usage(self) -> bool:
         """Whether the stream is to end with token counts."""
         return self.stream_options is not None and bool(self.stream_options.include_usage)
+
+    @property
+    def affinity(self) -> str | None:
+        """The key as the pool's name for jobs that belong together, however long it is and whatever is in it."""
+        return hashlib.sha256(self.prompt_cache_key.encode()).hexdigest()[:32] if self.prompt_cache_key else None
 
     @property
     def has_penalties(self) -> bool:
@@ -73,4 +80,5 @@ def sampled(job: Job, request: Sampling, *, max_tokens: int) -> Job:
         seed=None if request.seed is None else request.seed & _MAX_SEED,
         stop=request.stop or None,
         min_tokens=request.min_tokens,
+        affinity=request.affinity,
     )

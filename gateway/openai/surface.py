@@ -1,4 +1,4 @@
-"""The routes of OpenAI's API."""
+"""The routes of OpenAI's API that generate."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -7,16 +7,13 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway.aliases import Aliases
 from gateway.client import read_body
 from gateway.following import Following
-from gateway.surveys import Surveys
 
 from .answers import Answers, ChatAnswers, TextAnswers
 from .chat_request import ChatRequest
 from .completing import Completing
 from .fields import CHAT, TEXT, Fields
-from .models import Models
 from .reading import read_request
 from .sampling import Sampling
 from .text_request import TextRequest
@@ -24,15 +21,12 @@ from .text_request import TextRequest
 R = TypeVar("R", bound=Sampling)
 
 
-def openai_routes(following: Following, surveys: Surveys, aliases: Aliases) -> list[Route]:
+def openai_routes(following: Following) -> list[Route]:
     """The routes, on this pool."""
     completions = _Completions(Completing(following))
-    models = Models(surveys, aliases)
     return [
         Route("/v1/chat/completions", completions.chat, methods=["POST"]),
         Route("/v1/completions", completions.text, methods=["POST"]),
-        Route("/v1/models", models.all),
-        Route("/v1/models/{id:path}", models.one),
     ]
 
 

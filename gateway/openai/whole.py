@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gateway.gathered import Gathered
+from gateway.raw import RawLogprob
 from shared.event import Reason
 
 from .calls import Call, call_of
@@ -28,7 +29,7 @@ class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
 class ChatLogprobs(msgspec.Struct, frozen=True):
     """How likely each token was: entries as the engine told them."""
 
-    content: list[msgspec.Raw]
+    content: list[RawLogprob]
     refusal: None = None
 
 

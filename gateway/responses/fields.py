@@ -1,6 +1,6 @@
 """What becomes of every field of a request: the table from which `docs/compatibility.md` is drawn."""
 
-from gateway.openai.fields import HINT, SUPPORTED, Field, Fields
+from gateway.openai.fields import HINT, ONE_CALL, STRICT, SUPPORTED, Field, Fields
 
 _EXTRA = "an extra, as in a chat"
 
@@ -20,13 +20,9 @@ RESPONSES: Fields = {
     "max_output_tokens": Field("supported", "1 … 1,000,000, ended by the context; without it 8,192"),
     "temperature": Field("supported", "0 … 5, default 1"),
     "top_p": Field("supported", "0 … 1, default 1"),
-    "tools": Field(
-        "supported", "functions, at most 128; `strict` is a hint; all other tools are refused by their type"
-    ),
+    "tools": Field("supported", f"functions, at most 128; {STRICT}; all other tools are refused by their type"),
     "tool_choice": Field("supported", "`none`, `auto`, `required`, a named function, `allowed_tools` of functions"),
-    "parallel_tool_calls": Field(
-        "supported", "true; false only where there is at most one call anyway: a named function, or no tools"
-    ),
+    "parallel_tool_calls": Field("supported", ONE_CALL),
     "text": Field("supported", "`format`: `text`, `json_object`, `json_schema`, always held to; `verbosity` is a hint"),
     "reasoning": Field(
         "supported",
@@ -52,10 +48,10 @@ RESPONSES: Fields = {
     "seed": Field("supported", _EXTRA),
     "stop": Field("supported", _EXTRA),
     "min_tokens": Field("supported", _EXTRA),
+    "prompt_cache_key": Field("supported", "as in a chat"),
     "user": HINT,
     "safety_identifier": HINT,
     "service_tier": HINT,
-    "prompt_cache_key": Field("hint", "prompts are cached without it"),
     "prompt_cache_options": HINT,
     "prompt_cache_retention": HINT,
     "max_tool_calls": Field("hint", "it is of tools that run at the server; there are none"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.query import choice_in
 from shared.errors import Refused
 
 from .input_item import InputItem, InputPart
@@ -31,7 +32,7 @@ def input_list(items: Sequence[InputItem], job_id: str, params: Mapping[str, str
 
     """
     told = [_told(item, f"{job_id}_in_{at}") for at, item in enumerate(items)]
-    if params.get("order", "desc") != "asc":
+    if choice_in(params, "order", ("asc", "desc")) != "asc":
         told.reverse()
     begin = _begin(told, params.get("after"))
     page = told[begin : begin + _limit(params.get("limit"))]

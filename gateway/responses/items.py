@@ -4,21 +4,23 @@ from typing import Literal
 
 import msgspec
 
+from gateway.raw import RawLogprob, RawText
+
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
 
 class OutputText(msgspec.Struct, frozen=True, tag_field="type", tag="output_text"):
     """What the model said."""
 
-    text: msgspec.Raw
+    text: RawText
     annotations: list[None] = []
-    logprobs: list[msgspec.Raw] = []
+    logprobs: list[RawLogprob] = []
 
 
 class ReasoningText(msgspec.Struct, frozen=True, tag_field="type", tag="reasoning_text"):
     """What the model thought."""
 
-    text: msgspec.Raw
+    text: RawText
 
 
 class OutputMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="message"):

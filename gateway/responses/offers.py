@@ -24,10 +24,6 @@ def offers_of(request: ResponseRequest) -> tuple[list[Tool], ToolChoice | None]:
             choice = NamedTool("function", Named(name))
         case choice:
             pass
-    is_free = tools and choice != "none" and not isinstance(choice, NamedTool)
-    if is_free and not request.parallel_tool_calls:
-        said = "That there is at most one call is promised for a named function in `tool_choice` only."
-        raise Refused("unsupported", said, param="parallel_tool_calls")
     return tools, choice if tools or choice not in ("auto", "none") else None
 
 

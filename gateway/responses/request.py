@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.openai.chat_request import Name
 from gateway.openai.sampling import MaxTokens, Sampling
 from shared.grammar import AnyText, JsonObject
 from shared.job import MAX_LOGPROBS
-from shared.tools import MAX_TOOLS, Name
+from shared.tools import MAX_TOOLS
 
 from .input_item import InputItem
 

@@ -39,6 +39,7 @@ def response_job(request: ResponseRequest, history: Sequence[InputItem], own: Se
         messages=conversation_of(request.instructions, history, own),
         tools=tools or None,
         tool_choice=choice,
+        parallel_tool_calls=request.parallel_tool_calls,
         response_format=_response_format(request),
         logprobs=_logprobs(request),
         template_kwargs=_template_kwargs(request),

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Send
 from gateway.answer import send_object
 from gateway.caller import caller_of
 from gateway.following import Followed, Following
+from gateway.query import flag_in
 from shared.errors import Refused
 
 from .input_list import input_list
@@ -47,9 +48,9 @@ class StoredResponses:
 
     async def _retrieve(self, request: Request) -> ASGIApp:
         """Tell all of it as it is now, or follow it from any event on."""
-        after = _number(request, "starting_after")
+        after, is_stream = _number(request, "starting_after"), flag_in(request.query_params, "stream")
         stored = await self._find(request)
-        if request.query_params.get("stream", "false").lower() != "true":
+        if not is_stream:
             return _json(await self._shelf.read(stored))
         followed = self._following.of_job(stored.queue, stored.job_id)
         [relay] = followed.relays

@@ -42,7 +42,10 @@ class Streaming:
             PoolError: before anything was sent, where it `may_refuse`; it is to become the answer's status.
 
         """
-        first = await first_of(self._relay) if may_refuse else []
+        try:
+            first = await first_of(self._relay) if may_refuse else []
+        except PoolError as error:
+            raise in_their_words(error) from None
         if self._relay.has_left:
             return
         await send_head(send, headers, MEDIA_TYPE)

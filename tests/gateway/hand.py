@@ -16,6 +16,7 @@ from shared.connection import Broker, connect
 from shared.errors import Fault
 from shared.event import AnyEvent, Cancelled, Done, Error, Started, Token, Usage, encode_event
 from shared.queue import Queue
+from tests.claiming import claim
 
 MODEL = "tiny"
 ENDINGS: dict[type, Ending] = {Done: "done", Error: "error", Cancelled: "cancelled"}
@@ -52,7 +53,7 @@ class Hand:
     async def claim(self) -> Claimed:
         """Take the next job, as soon as there is one."""
         async with asyncio.timeout(5):
-            while not isinstance(claimed := await self.claims.claim(1, held=0), list):  # noqa: ASYNC110 Redis has no event
+            while not (claimed := await claim(self.claims)):  # noqa: ASYNC110 Redis has no event
                 await asyncio.sleep(0.005)
         self._said[claimed[0].id] = claimed[0].seq
         return claimed[0]

@@ -48,9 +48,10 @@ def test_a_model_in_doubt_is_refused_with_the_choices(
 
 
 def test_equal_work_is_equal_bytes() -> None:
-    """What only delivery needs is not part of the body: a retry in another format is the same job."""
+    """What only its way needs is not part of the body: a retry in another format is the same job."""
     plain = parse_job('{"prompt":"x"}')
-    dressed = parse_job('{"prompt":"x","stream":false,"id":"a","linger_ms":5,"temperature":0.7,"model":"m"}')
+    way = '"stream":false,"id":"a","linger_ms":5,"model":"m","affinity":"b"'
+    dressed = parse_job(f'{{"prompt":"x","temperature":0.7,{way}}}')
 
     assert body_of(plain, "m") == body_of(dressed, "m") == b'{"prompt":"x","model":"m"}'
     assert body_of(plain, "m") != body_of(msgspec.structs.replace(plain, background=True), "m")

@@ -184,23 +184,6 @@ async def test_a_background_job_is_answered_with_its_id(serving: Serving) -> Non
         assert result.json()["content"] == "ab"
 
 
-@pytest.mark.parametrize(
-    ("code", "status"),
-    [("context_length_exceeded", 400), ("invalid_value", 400), ("engine_failed", 500), ("deadline_exceeded", 504)],
-)
-@pytest.mark.parametrize("stream", [True, False])
-async def test_what_a_worker_finds_at_once_is_a_status(serving: Serving, code: str, status: int, stream: bool) -> None:
-    """Headers wait for the first event, so an error found before any text is no 200."""
-    async with serving() as served:
-        posting = asyncio.create_task(served.http.post("/chat", json=PROMPT | {"stream": stream}))
-        job = await served.hand.claim()
-        await served.hand.end(job, Error(code=code, message="no", param="prompt"))
-        answer = await posting
-
-        assert refusal(answer) == (status, code, "prompt")
-        assert answer.headers.get("x-should-retry") == ("false" if status >= 500 else None)
-
-
 async def test_a_later_failure_is_the_last_event(serving: Serving) -> None:
     """Once text was sent the status can't change: the stream says what happened in its last line."""
     async with serving() as served:

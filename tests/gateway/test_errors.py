@@ -4,7 +4,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.types import Scope
 
+from gateway.dialect import is_anthropic
 from gateway.errors import (
     MAX_RETRY_AFTER_MS,
     TABLE,
@@ -12,9 +15,10 @@ from gateway.errors import (
     error_headers,
     error_object,
     error_response,
-    is_anthropic,
+    on_crash,
     retry_after_ms,
 )
+from gateway.request_id import note_request_id
 from shared.errors import CODES, Fault, Refused, from_wire, may_retry
 
 
@@ -64,57 +68,52 @@ def test_the_envelope_is_the_same_everywhere() -> None:
     }
 
 
-# Of Anthropic's API: what its clients know as types of errors, and with which statuses.
-ANTHROPIC_TYPES = {
-    400: {"invalid_request_error"},
-    401: {"authentication_error"},
-    403: {"permission_error"},
-    404: {"not_found_error"},
-    405: {"invalid_request_error"},
-    410: {"invalid_request_error"},
-    413: {"request_too_large"},
-    415: {"invalid_request_error"},
-    422: {"invalid_request_error"},
-    429: {"rate_limit_error"},
-    500: {"api_error"},
-    503: {"overloaded_error"},
-    504: {"timeout_error"},
-}
+VERSION = [(b"anthropic-version", b"2023-06-01")]
 
 
-def test_anthropics_clients_know_every_type() -> None:
-    """A status has one type, which is one of theirs."""
-    types = {
-        status: {row.anthropic_type for row in TABLE.values() if row.status == status} for status in ANTHROPIC_TYPES
-    }
-
-    assert types == ANTHROPIC_TYPES
+def scope_of(path: str, headers: list[tuple[bytes, bytes]]) -> Scope:
+    """A request as the routes see it."""
+    scope: Scope = {"type": "http", "path": path, "headers": [*headers, (b"x-request-id", b"r")]}
+    note_request_id(scope)
+    return scope
 
 
 @pytest.mark.parametrize(
-    ("path", "expected"),
+    ("path", "headers", "expected"),
     [
-        ("/v1/messages", True),
-        ("/v1/messages/count_tokens", True),
-        ("/v1/messages/x/y", True),
-        ("/v1/messagesx", False),
-        ("/v1/models", False),
-        ("", False),
+        ("/v1/messages", [], True),
+        ("/v1/messages/count_tokens", [], True),
+        ("/v1/messages/x/y", [], True),
+        ("/v1/messagesx", VERSION, False),
+        ("/v1/models", [], False),
+        ("/v1/models", VERSION, True),
+        ("/v1/models/my/model", VERSION, True),
+        ("/v1/chat/completions", VERSION, False),
+        ("", VERSION, False),
     ],
 )
-def test_a_path_is_one_apis(path: str, expected: bool) -> None:
-    """Also where there is no such route."""
-    assert is_anthropic(path) is expected
+def test_a_request_is_one_apis(path: str, headers: list[tuple[bytes, bytes]], expected: bool) -> None:
+    """Also where there is no such route; where two APIs have the same one, by what only one's clients send."""
+    assert is_anthropic(scope_of(path, headers)) is expected
 
 
 def test_anthropics_envelope_is_told_on_its_routes() -> None:
     """The field's name stands in the message, and the request's id in body and header."""
-    refusal = Refused("unsupported", "No.", param="tools")
-    answer = error_response(refusal, path="/v1/messages", request_id="r")
+    answer = error_response(Refused("unsupported", "No.", param="tools"), scope=scope_of("/v1/messages", []))
 
     said = {"type": "invalid_request_error", "message": "`tools`: No."}
     assert msgspec.json.decode(answer.body) == {"type": "error", "error": said, "request_id": "r"}
     assert answer.headers["request-id"] == "r"
+
+
+@pytest.mark.parametrize("path", ["/chat", "/v1/messages"])
+async def test_a_crash_is_told_without_its_cause(path: str) -> None:
+    """In the envelope, like any other; the log has the cause."""
+    answer = await on_crash(Request(scope_of(path, [])), ValueError("secret"))
+
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (500, "false")
+    assert b"secret" not in bytes(answer.body)
+    assert msgspec.json.decode(answer.body)["error"]["type"] in {"server_error", "api_error"}
 
 
 @pytest.mark.parametrize(

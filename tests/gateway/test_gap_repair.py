@@ -10,11 +10,12 @@ import pytest
 from gateway.delivery import Tally
 from gateway.relay import Relay
 from gateway.watch import Watch
+from shared.channel import Batch
 from shared.claims import Claimed, Row
-from shared.queue import Peek, Queue
+from shared.queue import LogEntry, Peek, Queue, Submission
 
 from .conftest import Eventually, Serving
-from .hand import DONE, MODEL, Hand, Served, events_of, text_in, tokens
+from .hand import DONE, MODEL, Hand, Served, at_work, events_of, text_in, tokens
 
 PROMPT = {"prompt": "x"}
 
@@ -98,17 +99,27 @@ class CountingQueue(Queue):
     """A real queue that notes how many jobs each look asked about."""
 
     looks: list[int]
+    reads = 0
 
     async def peek(self, job_ids: Sequence[str]) -> list[Peek | None]:
         """Look, and count."""
         self.looks.append(len(job_ids))
         return await super().peek(job_ids)
 
+    async def read_log(self, job_id: str, *, after: int = 0, count: int = 1_000) -> list[LogEntry]:
+        """Read, and count."""
+        self.reads += 1
+        return await super().read_log(job_id, after=after, count=count)
+
+
+async def nothing_on_its_way() -> None:
+    """All is heard that there is."""
+
 
 async def test_all_silent_streams_share_one_look(serving: Serving, eventually: Eventually) -> None:
     """A thousand waiting clients cost one round trip, not a thousand."""
     async with serving() as served:
-        queue, watch = CountingQueue(served.hand.broker, MODEL), Watch()
+        queue, watch = CountingQueue(served.hand.broker, MODEL), Watch(nothing_on_its_way)
         queue.looks = []
         for number in range(50):
             watch.add(queue, Relay(queue, f"job-{number}", tally=Tally()))
@@ -118,6 +129,32 @@ async def test_all_silent_streams_share_one_look(serving: Serving, eventually: E
         watching.cancel()
 
     assert queue.looks == [50]
+
+
+@pytest.mark.parametrize("is_late", [True, False], ids=["late", "lost"])
+async def test_only_what_is_lost_is_read_from_the_log(broker: str, *, is_late: bool) -> None:
+    """A record is ahead of a gateway that lags: what comes by itself is waited for."""
+    async with at_work(broker) as hand:
+        queue = CountingQueue(hand.broker, MODEL)
+        queue.looks = []
+        await queue.submit([Submission("0" * 32, b'{"prompt":"x"}', 60_000)])
+        job = await hand.generate("a")
+        relay = Relay(queue, job.id, tally=Tally())
+
+        async def hear() -> None:
+            entries = await Queue(hand.broker, MODEL).read_log(job.id)
+            if is_late:
+                relay.on_batch(Batch(1, "aaaa", 1, [entry.data for entry in entries]))
+
+        watch = Watch(hear)
+        watch.add(queue, relay)
+        watching = asyncio.create_task(watch.run())
+        seqs: list[int] = []
+        while not relay.is_over:
+            seqs += [delivery.seq for delivery in await relay.next()]
+        watching.cancel()
+
+    assert (seqs, queue.reads) == ([1, 2, 3], 0 if is_late else 1)
 
 
 async def lose_tail(hand: Hand, job: Claimed, keep: int) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import resource
+import sys
+from asyncio.subprocess import PIPE
 
 import httpx
 import pytest
@@ -11,6 +13,7 @@ from gateway.places import MAX_CONNECTIONS, Places, places_for
 from shared.config import ConfigError
 
 from .conftest import Eventually, Serving
+from .test_process import line_of
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -94,3 +97,16 @@ def test_there_are_as_many_as_the_system_allows() -> None:
     if hard != resource.RLIM_INFINITY and hard < 1_000_000:
         with pytest.raises(ConfigError, match="open files"):
             places_for(1_000_000)
+
+
+async def test_who_has_fewer_files_is_told_of_it(broker: str) -> None:
+    """A gateway raises its own limit as far as it may; where that is not enough, it has fewer places and says so."""
+    command = (sys.executable, "-m", "gateway", "--redis", broker, "--port", "0")
+    limited = ("sh", "-c", 'ulimit -S -n 300; ulimit -H -n 1256; exec "$@"', "sh", *command)
+    process = await asyncio.create_subprocess_exec(*limited, stderr=PIPE)
+
+    line = await line_of(process, "connections_limited")
+
+    process.kill()
+    await process.communicate()
+    assert (line["limit"], line["open_files"]) == (1_000, 1_256)

@@ -1,17 +1,20 @@
 """The gateway's own TLS: files that work, and one clear line about those that do not."""
 
 import asyncio
+import contextlib
 import ssl
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 
+from gateway.places import MAX_LEAVING
 from gateway.tls import tls_context
 from shared.config import ConfigError
 from tests.certificates import Certificates
 
-from .conftest import Serving
+from .conftest import Eventually, Serving
 from .hand import text_in
 from .test_process import gateway, run
 
@@ -29,6 +32,60 @@ async def test_a_stream_comes_over_tls(serving: Serving, certificates: Certifica
         assert (answer.status_code, text_in(answer.text)) == (200, "안녕")
         with pytest.raises(httpx.RemoteProtocolError):
             await served.http.get("/health/live")
+
+
+async def test_handshakes_that_never_end_are_bounded(
+    serving: Serving, certificates: Certificates, eventually: Eventually
+) -> None:
+    """They count from the first moment on: one too many is closed at once, and those that leave make room."""
+    cert, key = certificates.issue("gateway")
+    trusting = ssl.create_default_context(cafile=str(certificates.ca))
+    async with serving(tls_cert=str(cert), tls_key=str(key), max_connections=1) as served:
+        url = f"https://127.0.0.1:{served.port}/health/live"
+        silent = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(MAX_LEAVING + 1)]
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert not any(each.at_eof() for each, _ in silent)
+
+        for each in (writer, *(each for _, each in silent)):
+            each.close()
+
+        async def is_served() -> bool:
+            with contextlib.suppress(httpx.TransportError):
+                async with httpx.AsyncClient(verify=trusting) as https:
+                    return (await https.get(url)).status_code == 200
+            return False
+
+        await eventually(is_served)
+
+
+@pytest.mark.long
+async def test_handshakes_that_never_end_are_cut(serving: Serving, certificates: Certificates) -> None:
+    """Ten seconds after they began, whatever was sent by then; others are served meanwhile."""
+    cert, key = certificates.issue("gateway")
+    trusting = ssl.create_default_context(cafile=str(certificates.ca))
+    async with serving(tls_cert=str(cert), tls_key=str(key)) as served:
+        url = f"https://127.0.0.1:{served.port}/health/live"
+        began_s = time.monotonic()
+        enduring = [asyncio.create_task(endure(served.port, b"\x16\x03\x01" * (at % 2))) for at in range(200)]
+        statuses: set[int] = set()
+        while not all(each.done() for each in enduring):
+            async with httpx.AsyncClient(verify=trusting) as https:
+                statuses.add((await https.get(url)).status_code)
+
+        ends_s = await asyncio.gather(*enduring)
+        assert 9 < min(ends_s) - began_s < max(ends_s) - began_s < 12
+        assert statuses == {200}
+
+
+async def endure(port: int, hello: bytes) -> float:
+    """Begin a handshake, go on never; when it was cut."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(hello)
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    writer.close()
+    return time.monotonic()
 
 
 async def test_the_address_that_is_logged_says_https(broker: str, certificates: Certificates) -> None:

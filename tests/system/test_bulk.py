@@ -119,3 +119,15 @@ def test_what_is_no_file_of_requests_is_a_usage_error(tmp_path: Path, text: str 
     assert command.returncode == 2
     assert said in error
     assert "Traceback" not in error
+
+
+async def test_lines_of_one_name_are_told(start_pool: StartPool, tmp_path: Path) -> None:
+    """The command fails with the gateway's reason; no line was run."""
+    file = requests(tmp_path / "asks.jsonl", 3)
+    file.write_text(file.read_text() + file.read_text().splitlines()[1] + "\n")
+    async with start_pool() as pool:
+        command = bulk(pool.url, file)
+        out, error = command.communicate(timeout=30)
+
+    assert (command.returncode, out) == (1, "")
+    assert "line 4: `custom_id` '1' is that of line 2 already." in error

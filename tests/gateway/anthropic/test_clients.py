@@ -98,8 +98,8 @@ async def test_an_agents_request_is_answered(serving: Serving) -> None:
         assert (len(job_in(job).offered), job_in(job).max_tokens) == (63, 32_000)
         ignored = set(answer.headers["x-mlx-pool-ignored"].split(", "))
         assert ignored == {
-            *("metadata", "context_management", "anthropic-beta", "system[].cache_control"),
-            *("messages[].content[].cache_control", "messages[].content[].caller", "tools[].eager_input_streaming"),
+            *("metadata", "context_management", "anthropic-beta", "system[].cache_control.ttl"),
+            *("messages[].content[].cache_control.ttl", "messages[].content[].caller", "tools[].eager_input_streaming"),
         }
 
 

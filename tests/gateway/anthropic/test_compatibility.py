@@ -69,13 +69,13 @@ def test_a_hint_is_taken_and_told() -> None:
 
 def test_a_hint_inside_is_told_by_its_path() -> None:
     """Places in lists are left out: the same field of many blocks is told once."""
-    text: dict[str, Any] = {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}
+    text: dict[str, Any] = {"type": "text", "text": "a", "citations": []}
     thinking = {"type": "enabled", "budget_tokens": 1_024, "display": None}
     given = HELLO | {"system": [text, text], "thinking": thinking}
     _, ignored = read_request(msgspec.json.encode(given), {"anthropic-beta": "x"}, Asked)
 
     [(_, told)] = ignored_headers(ignored)
-    assert told == b"system[].cache_control, thinking.budget_tokens, anthropic-beta"
+    assert told == b"system[].citations, thinking.budget_tokens, anthropic-beta"
 
 
 @pytest.mark.parametrize("name", REFUSED)

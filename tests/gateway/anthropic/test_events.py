@@ -85,6 +85,14 @@ def test_whatever_is_said_arrives(tokens: Sequence[Token]) -> None:
     assert len(body.decode().splitlines()) == body.count(b"\n")
 
 
+def test_a_warning_comes_with_a_ping() -> None:
+    """Which may stand anywhere, and opens or closes no block; on one line, whatever it says."""
+    told_of = told(Token(content="a", warning="w\u2028"), Token(content="b"))
+
+    assert [event["type"] for event in told_of] == [START, DELTA, "ping", DELTA, STOP]
+    assert told_of[2]["warning"] == "w\u2028"
+
+
 def test_text_that_is_held_back_is_no_event() -> None:
     """An id without text is nothing to a client."""
     assert told(Token(tokens=[1])) == []

@@ -1,6 +1,5 @@
 """What is refused, in Anthropic's envelope, whoever refuses it."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -10,16 +9,12 @@ import pytest
 
 from gateway.errors import TABLE
 from shared.event import Error
-from shared.job import MAX_BODY_BYTES
-from shared.limits import write_limits
 from tests.gateway.conftest import Serving
-from tests.gateway.hand import MODEL
 
 from .conftest import Asking
 from .speech import HELLO
 
 ROUTE = "/v1/messages"
-COUNT = f"{ROUTE}/count_tokens"
 IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": ""}}
 DEEP: dict[str, Any] = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": [IMAGE]}]}
 SEARCH = {"type": "web_search_20250305", "name": "web_search"}
@@ -55,7 +50,6 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"tools": [TOOL, TOOL]}, "Two tools are named look"),
     ({"tool_choice": {"type": "any"}}, "needs `tools`"),
     ({"tool_choice": {"type": "maybe"}}, "`tool_choice` of type 'maybe'"),
-    ({"tools": [TOOL], "tool_choice": {"type": "auto", "disable_parallel_tool_use": True}}, "called once"),
     ({"thinking": {"type": "between_tools"}}, "`thinking` of type 'between_tools'"),
     ({"mcp_servers": [{"url": "x"}]}, "`mcp_servers` is not supported"),
     ({"stop_sequences": [""]}, "`stop_sequences[0]`: "),
@@ -73,41 +67,6 @@ async def test_a_bad_request_is_told_which_field_is_wrong(serving: Serving) -> N
             assert said in message, message
 
         assert (await served.hand.queue.survey()).waiting_total == 0
-
-
-async def test_every_wrong_turn_below_the_route_gets_the_envelope(serving: Serving) -> None:
-    """Routes, methods, bodies and content types that do not exist are errors like all others."""
-    large = b'{"model":"%b"}' % (b"x" * MAX_BODY_BYTES)
-    json_type, text_type = {"content-type": "application/json"}, {"content-type": "text/plain"}
-    async with serving() as served:
-        http = served.http
-
-        assert refusal(await http.post(f"{ROUTE}/batches", json={}))[:2] == (404, "not_found_error")
-        assert refusal(await http.get(ROUTE))[:2] == (405, "invalid_request_error")
-        assert refusal(await http.post(ROUTE, content=b"{", headers=json_type))[:2] == (400, "invalid_request_error")
-        assert refusal(await http.post(COUNT, content=b"[]", headers=json_type))[:2] == (400, "invalid_request_error")
-        assert refusal(await http.post(ROUTE, content=large, headers=json_type))[:2] == (413, "request_too_large")
-        assert refusal(await http.post(ROUTE, content=b"{}", headers=text_type))[:2] == (415, "invalid_request_error")
-
-
-async def test_without_a_key_the_door_answers_in_the_envelope(serving: Serving) -> None:
-    """Also who gets no farther than the door reads an error of the API that was asked."""
-    async with serving(key="s3cret") as served:
-        for route in (ROUTE, COUNT, f"{ROUTE}/x"):
-            assert refusal(await served.http.post(route, json=HELLO))[:2] == (401, "authentication_error")
-
-
-@pytest.mark.parametrize("is_stream", [True, False])
-@pytest.mark.parametrize("code", ["context_length_exceeded", "does_not_fit", "engine_failed", "deadline_exceeded"])
-async def test_what_a_worker_finds_at_once_is_a_status(serving: Serving, code: str, is_stream: bool) -> None:
-    """Headers wait for the first event, so an error found before any text is no 200."""
-    async with serving() as served:
-        posting = asyncio.create_task(served.http.post(ROUTE, json=HELLO | {"stream": is_stream}))
-        job = await served.hand.claim()
-        await served.hand.end(job, Error(code=code, message="no", param="messages"))
-
-        row = TABLE[code]
-        assert refusal(await posting)[:2] == (row.status, row.anthropic_type)
 
 
 CLASSES = [
@@ -130,20 +89,6 @@ async def test_the_sdk_raises_what_it_should(asking: Asking, code: str, error: t
             await creating
 
     assert (raised.value.status_code, raised.value.type) == (TABLE[code].status, TABLE[code].anthropic_type)
-
-
-async def test_what_passes_invites_to_come_again(serving: Serving) -> None:
-    """A full queue, and a pool without workers, say when."""
-    async with serving(has_worker=False) as served:
-        nobody = await served.http.post(ROUTE, json=HELLO)
-        assert refusal(nobody)[:2] == (503, "overloaded_error")
-        assert int(nobody.headers["retry-after"]) > 0
-    async with serving() as served:
-        await write_limits(served.hand.broker, MODEL, {"waiting": 1})
-        await served.http.post("/chat", json={"prompt": "x", "background": True, "stream": False})
-        full = await served.http.post(ROUTE, json=HELLO)
-        assert refusal(full)[:2] == (429, "rate_limit_error")
-        assert int(full.headers["retry-after-ms"]) > 0
 
 
 async def test_an_unknown_model_is_named(serving: Serving) -> None:

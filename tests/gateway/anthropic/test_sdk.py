@@ -93,6 +93,17 @@ async def test_thoughts_come_as_thinking(asking: Asking, way: str) -> None:
         assert job_in(job).template_kwargs == TemplateKwargs(enable_thinking=False)
 
 
+@pytest.mark.parametrize("way", ["create", "stream"])
+async def test_a_warning_breaks_nothing(asking: Asking, way: str) -> None:
+    """Who looks for it finds it; to who does not, the message is as ever."""
+    async with asking() as asked:
+        unread = Token(content="<tool_call>{", warning="This could not be read as a call.", tokens=[2])
+        _, message = await getattr(asked, way)(HELLO, *tokens("a"), unread, *tokens("b", first=3), ended())
+
+    assert said_in(message) == [{"type": "text", "text": "a<tool_call>{b"}]
+    assert (message.model_extra or {}).get("warnings") == ([unread.warning] if way == "create" else None)
+
+
 async def test_a_stop_sequence_is_named(asking: Asking) -> None:
     """Who gave several learns which one was found."""
     async with asking() as asked:

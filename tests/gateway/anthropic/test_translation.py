@@ -25,7 +25,7 @@ RESULT: dict[str, Any] = {"type": "tool_result", "tool_use_id": "1", "content": 
 def job_of(**fields: Any) -> Job:
     """The job that a request becomes."""
     request, _ = read_request(json.dumps(HELLO | fields).encode(), {}, Asked)
-    return answer_job(request)
+    return answer_job(request).job
 
 
 def said(**fields: Any) -> list[tuple[str, str | None]]:
@@ -124,6 +124,22 @@ def test_a_tool_is_chosen(given: dict[str, Any], choice: str | None) -> None:
     chosen = job_of(tools=[TOOL], tool_choice=given).tool_choice
 
     assert (chosen if isinstance(chosen, str) or chosen is None else chosen.function.name) == choice
+
+
+@pytest.mark.parametrize("kind", [{"type": "auto"}, {"type": "any"}, {"type": "tool", "name": "look"}])
+def test_one_call_is_asked_for_in_the_choice(kind: dict[str, Any]) -> None:
+    """Whatever is chosen; who says nothing, or false, takes several."""
+    chosen = [kind, *(kind | {"disable_parallel_tool_use": is_disabled} for is_disabled in (False, True))]
+    jobs = [job_of(tools=[TOOL], tool_choice=choice) for choice in chosen]
+
+    assert [job.parallel_tool_calls for job in (*jobs, job_of(tools=[TOOL]))] == [True, True, False, True]
+
+
+def test_a_strict_tool_stays_strict() -> None:
+    """Its input is held to the schema, where a model can be."""
+    tools = job_of(tools=[TOOL | {"strict": True}, TOOL | {"name": "see"}]).tools or []
+
+    assert [tool.function.strict for tool in tools] == [True, None]
 
 
 @pytest.mark.parametrize("given", [{"output_config": {"format": "?"}}, {"output_format": "?"}])

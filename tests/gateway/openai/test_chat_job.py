@@ -65,8 +65,8 @@ def test_defaults_are_openai_s() -> None:
         ({"tools": [], "tool_choice": "auto"}, {}),
         ({"tools": TOOLS}, {"tools": TOOLS}),
         ({"tools": TOOLS, "tool_choice": NAMED}, {"tools": TOOLS, "tool_choice": NAMED}),
-        ({"tools": TOOLS, "tool_choice": NAMED, "parallel_tool_calls": False}, {"tool_choice": NAMED}),
-        ({"parallel_tool_calls": False}, {}),
+        ({"tools": TOOLS, "parallel_tool_calls": False}, {"tools": TOOLS, "parallel_tool_calls": False}),
+        ({"tools": TOOLS, "parallel_tool_calls": True}, {"tools": TOOLS}),
     ],
 )
 def test_a_field_becomes_the_pool_s(given: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -149,7 +149,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:"}}
             "invalid_value",
             "tool_choice.allowed_tools.tools",
         ),
-        ({"tools": TOOLS, "parallel_tool_calls": False}, "unsupported", "parallel_tool_calls"),
+        ({"tools": TOOLS, "parallel_tool_calls": "no"}, "invalid_value", "parallel_tool_calls"),
         ({"response_format": {"type": "json_schema"}}, "missing_field", "response_format.json_schema"),
         ({"response_format": {"type": "yaml"}}, "invalid_value", "response_format.type"),
         ({"min_tokens": 6, "max_tokens": 5}, "invalid_value", "min_tokens"),

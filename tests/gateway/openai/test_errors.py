@@ -19,7 +19,7 @@ from openai import (
 from shared.event import AnyEvent, Cancelled, Error
 from shared.limits import write_limits
 from tests.gateway.conftest import Eventually, Serving
-from tests.gateway.hand import MODEL, Served, refusal, tokens
+from tests.gateway.hand import MODEL, Served, tokens
 
 from .sdk import ASK, CHAT, STOP, TEXT, answer, answered, openai_on, read_to_the_cut
 
@@ -186,16 +186,3 @@ async def test_a_cancelled_answer_is_gone(serving: Serving) -> None:
             )
 
         assert (raised.value.status_code, raised.value.code) == (410, "job_cancelled")
-
-
-async def test_every_wrong_turn_gets_the_envelope(serving: Serving) -> None:
-    """What is no request at all, too."""
-    async with serving() as served:
-        http, json_type = served.http, {"content-type": "application/json"}
-
-        assert refusal(await http.post(CHAT, content=b"[1]", headers=json_type)) == (400, "invalid_value", None)
-        assert refusal(await http.post(CHAT, content=b"{", headers=json_type)) == (400, "invalid_json", None)
-        assert refusal(await http.post(CHAT, content=b"[" * 9_999, headers=json_type))[0] == 400
-        assert refusal(await http.post(CHAT, json={})) == (400, "missing_field", "messages")
-        assert refusal(await http.get(CHAT)) == (405, "method_not_allowed", None)
-        assert refusal(await http.post("/v1/embeddings", json={})) == (404, "not_found", None)

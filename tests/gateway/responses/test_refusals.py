@@ -26,7 +26,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"tools": [{"type": "web_search"}]}, "unsupported", "tools[0].type"),
     ({"tools": [{"type": "function"}]}, "missing_field", "tools[0].name"),
     ({"tools": [FUNCTION, FUNCTION]}, "invalid_value", "tools[1].name"),
-    ({"tools": [FUNCTION], "parallel_tool_calls": False}, "unsupported", "parallel_tool_calls"),
+    ({"tools": [FUNCTION], "parallel_tool_calls": "no"}, "invalid_value", "parallel_tool_calls"),
     ({"tool_choice": "required"}, "invalid_value", "tool_choice"),
     ({"tool_choice": {"type": "function", "name": "g"}}, "invalid_value", "tool_choice"),
     (
