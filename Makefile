@@ -7,6 +7,7 @@
 #   make chaos                    the pool under faults, every scenario: half an hour
 #   make wheel                    the wheel that installs without a checkout
 #   make lock                     the hash-pinned requirements of the images, from what is resolved now
+#   make asyncapi                 docs/asyncapi.json, from the structs of jobs and events
 
 PYTHON ?= python3
 UV_ON_PATH := $(shell command -v uv 2>/dev/null)
@@ -14,7 +15,7 @@ UV := $(if $(UV_ON_PATH),$(UV_ON_PATH),.tools/uv/bin/uv)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test long chaos lint wheel lock
+.PHONY: help up test long chaos lint wheel lock asyncapi
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -44,6 +45,9 @@ EXPORT = $(UV) export --quiet --no-header --no-emit-project --no-default-groups
 lock: $(UV)
 	@$(EXPORT) --extra gateway --output-file gateway/requirements.lock >/dev/null
 	@$(EXPORT) --extra worker --output-file worker/requirements.lock >/dev/null
+
+asyncapi: $(UV)
+	@$(UV) run python -m shared.asyncapi >docs/asyncapi.json
 
 # Only where no uv is on the PATH: one pip call into a folder of the checkout, which changes nothing outside of it.
 .tools/uv/bin/uv:

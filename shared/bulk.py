@@ -20,6 +20,15 @@ Claiming = Literal["held", "ended", "gone"]
 Losing = Literal["fenced", "gap", "gone"]
 
 
+class Problem(msgspec.Struct, frozen=True):
+    """Why a batch failed; `line` counts from 1."""
+
+    code: str
+    message: str
+    param: str | None = None
+    line: int | None = None
+
+
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """A batch as its record has it; times are the broker's, in ms."""
 
@@ -37,7 +46,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     begun: int | None = None
     cancelled: int | None = None  # when that was asked for
     ended: int | None = None
-    reason: str = ""  # why it failed
+    problems: str = "[]"  # JSON: why it failed
     # The progress: all lines before `line`, which begins at the byte `offset`, have their results, and so has `done`.
     line: int = 0
     offset: int = 0

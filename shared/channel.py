@@ -21,6 +21,7 @@ PING_EVERY_S = 1.0
 SILENT_AFTER_S = 3.0
 RECONNECT_AFTER_S = 0.1
 CONFIRM_WITHIN_S = 2.0
+FENCE_WITHIN_S = 30.0  # while there is always something to hear; silence ends the connection sooner
 CHANNELS_A_COMMAND = 1_000
 
 
@@ -59,6 +60,7 @@ class Listener:
         self._broker = connect(url, name=name, timeout_ms=None)
         self._channels: dict[bytes, set[Subscription]] = {}
         self._acks: deque[asyncio.Future[None]] = deque()  # Redis confirms in the order of the commands
+        self._pings: deque[asyncio.Future[None] | None] = deque()  # and answers these in theirs
         self._outbox: list[tuple[bytes, ...]] = []
         self._wake = asyncio.Event()
         self._heard_at = 0.0
@@ -127,6 +129,22 @@ class Listener:
             is_last = subscription.channel not in self._channels
         return is_last
 
+    async def fence(self) -> bool:
+        """Wait until all is heard that was published before this call; False: that can't be, the connection is broken.
+
+        Redis answers a PING on the connection of the channels, so behind what it has sent there before.
+        """
+        if not self.is_connected:
+            return False
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ping_for(answer)
+        try:
+            async with asyncio.timeout(FENCE_WITHIN_S):
+                await answer
+        except (TimeoutError, Fault):
+            return False
+        return True
+
     def _leave(self, subscription: Subscription) -> bool:
         listeners = self._channels.get(subscription.channel, set())
         listeners.discard(subscription)
@@ -148,10 +166,17 @@ class Listener:
         except TimeoutError as error:
             raise Fault("broker_down", "Redis does not answer.") from error
 
+    def _ping_for(self, answer: asyncio.Future[None] | None) -> None:
+        self._pings.append(answer)
+        self._outbox.append((b"PING",))
+        self._wake.set()
+
     def _forget_acks(self) -> None:
         self._outbox.clear()
-        while self._acks:
-            ack = self._acks.popleft()
+        waiting = [*self._acks, *filter(None, self._pings)]
+        self._acks.clear()
+        self._pings.clear()
+        for ack in waiting:
             if not ack.done():
                 ack.set_exception(Fault("broker_down", "Redis went away."))
                 ack.exception()  # whoever waited may be gone: not a warning then
@@ -192,9 +217,9 @@ class Listener:
                 for subscription in tuple(self._channels.get(reply[1], ())):
                     subscription.on_payload(reply[2])
             elif reply[0] in {b"subscribe", b"unsubscribe"}:
-                ack = self._acks.popleft()
-                if not ack.done():
-                    ack.set_result(None)
+                _settle(self._acks.popleft())
+            elif reply[0] == b"pong" or reply == b"PONG":  # the latter where there are no channels
+                _settle(self._pings.popleft())
 
     async def _write(self, connection: AbstractConnection) -> None:
         while True:
@@ -210,8 +235,12 @@ class Listener:
             await asyncio.sleep(PING_EVERY_S)
             if loop.time() - self._heard_at > SILENT_AFTER_S:
                 raise TimeoutError("Redis is silent")
-            self._outbox.append((b"PING",))
-            self._wake.set()
+            self._ping_for(None)
+
+
+def _settle(waiting: asyncio.Future[None] | None) -> None:
+    if waiting and not waiting.done():
+        waiting.set_result(None)
 
 
 async def _next_reply(connection: AbstractConnection) -> Any:

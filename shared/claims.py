@@ -1,8 +1,8 @@
-"""A model's queue as one worker incarnation sees it: lease, claim, append, finish, hand over.
+"""A model's queue as one worker incarnation sees it: lease, look, take, append, finish, hand over.
 
 Producers' and readers' calls are in `shared.queue`. Every method raises `Fault("broker_down")` when Redis does not
-answer; each may then be repeated, since a replayed script changes nothing. (`claim` is the exception: what a lost
-reply took comes back through `mine`.)
+answer; each may then be repeated, since a replayed script changes nothing. (What a lost reply to `take` took comes
+back through `mine`.)
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from . import scripts
 from .connection import Arg, Broker
 from .errors import Fault, Refused
 from .keys import CLASSES, MODELS, Keys
+from .window import Window, read_window
 
 LEASE_MS = 2_000
 MINE_IDLE_MS = 2_000
@@ -42,18 +43,13 @@ class Claimed(msgspec.Struct, frozen=True):
     enqueued_at_ms: int
     tenant: str
     trace: str
+    outline: str  # as its producer told it
     now_ms: int
 
     @property
     def is_suspect(self) -> bool:
         """Whether it must run alone, since attempts at it kept ending without a token."""
         return self.entry.startswith("sus:")
-
-
-class NothingToClaim(msgspec.Struct, frozen=True):
-    """No entry is for me now; behind these ids, one a class, a doorbell can wait."""
-
-    last_ids: tuple[str, ...]
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -117,21 +113,29 @@ class Claims:
         """
         await self._broker.command("SADD", MODELS, self.model)
 
-    async def claim(self, free: int, *, held: int, yields: bool = False) -> list[Claimed] | NothingToClaim:
-        """Take at most `free` waiting jobs; one that `yields` takes none while another worker has a free slot.
+    async def look(self) -> Window:
+        """See what waits for a worker like this one. A lease that merely ended sees nothing until it is renewed.
+
+        Raises:
+            LeaseLost: a reaper has buried this incarnation.
+
+        """
+        reply = await self._call("look", [self.worker_id, self.host])
+        if reply[0] == b"DEAD":
+            raise LeaseLost
+        return read_window(reply[1:])
+
+    async def take(self, entries: Sequence[str]) -> list[Claimed]:
+        """Take jobs that `look` has shown; those that are over, or another worker's by now, are left out.
 
         Raises:
             LeaseLost: a reaper has buried this incarnation. A lease that merely ended gets nothing until renewed.
 
         """
-        reply = await self._call("claim", [self.worker_id, self.host, free, held, int(yields)])
-        match reply[0]:
-            case b"DEAD":
-                raise LeaseLost
-            case b"NONE":
-                return NothingToClaim(tuple(last.decode() for last in reply[1:]))
-            case _:
-                return [_claimed(row) for row in reply[1:]]
+        reply = await self._call("take", [self.worker_id, *entries])
+        if reply[0] == b"DEAD":
+            raise LeaseLost
+        return [_claimed(row) for row in reply[1:] if row]
 
     async def append(self, rows: Sequence[Row]) -> list[RowVerdict]:
         """Log and publish the rows' events in one call, and renew the lease.
@@ -196,17 +200,17 @@ class Claims:
 class Doorbell:
     """Wakes an idle worker when an entry is added; on a connection of its own, since it blocks.
 
-    A ring is only a hint: whoever hears it claims.
+    A ring is only a hint: whoever hears it looks.
     """
 
     def __init__(self, broker: Broker, model: str) -> None:
         self._broker = broker
         self._keys = Keys(model)
 
-    async def wait(self, behind: NothingToClaim, timeout_ms: int) -> bool:
-        """Wait for an entry behind the ids that `claim` saw, never from `$`; False when none came in time."""
+    async def wait(self, behind: Sequence[str], timeout_ms: int) -> bool:
+        """Wait for an entry behind the ids that `look` saw, never from `$`; False when none came in time."""
         # The connection must bear `timeout_ms` of silence.
-        streams = {self._keys.jobs(name): last for name, last in zip(CLASSES, behind.last_ids, strict=True)}
+        streams = {self._keys.jobs(name): last for name, last in zip(CLASSES, behind, strict=True)}
         words = ("XREAD", "COUNT", 1, "BLOCK", timeout_ms, "STREAMS", *streams, *streams.values())
         reply = await self._broker.command(*words)
         return bool(reply)
@@ -217,7 +221,7 @@ def _flat(fields: dict[str, str | int | float]) -> list[str | int | float]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    job_id, attempt, entry, body, seq, deadline, enqueued, tenant, trace, now = row
+    job_id, attempt, entry, body, seq, deadline, enqueued, tenant, trace, outline, now = row
     return Claimed(
         id=job_id.decode(),
         attempt=attempt,
@@ -228,5 +232,6 @@ def _claimed(row: Sequence[Any]) -> Claimed:
         enqueued_at_ms=int(enqueued),
         tenant=tenant.decode(),
         trace=trace.decode(),
+        outline=outline.decode(),
         now_ms=int(now),
     )

@@ -27,6 +27,7 @@ JobClass = Literal["hi", "std", "lo"]
 Kind = Literal["chat", "text", "count"]
 TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 TokenIdText = Annotated[str, Meta(pattern=r"^[0-9]{1,9}$")]
+Affinity = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -79,6 +80,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     template_kwargs: TemplateKwargs | None = None
     tools: Annotated[list[Tool], Meta(min_length=1, max_length=MAX_TOOLS)] | None = None
     tool_choice: ToolChoice | None = None  # None is auto
+    parallel_tool_calls: bool = True  # False: the answer ends with its first call
     response_format: ResponseFormat | None = None
     grammar: Grammar | None = None
 
@@ -105,6 +107,16 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
         return self.tool_choice == "required" or isinstance(self.tool_choice, NamedTool)
 
     @property
+    def has_one_call(self) -> bool:
+        """Whether a call, if one is made, is the answer's end."""
+        return not self.parallel_tool_calls or isinstance(self.tool_choice, NamedTool)
+
+    @property
+    def has_strict_calls(self) -> bool:
+        """Whether the arguments of some tool are to be valid, if it is called."""
+        return any(tool.function.strict for tool in self.offered)
+
+    @property
     def offered(self) -> list[Tool]:
         """The tools that the model is told of: with `tool_choice` none it is told of none."""
         return [] if self.tool_choice == "none" else self.tools or []
@@ -121,7 +133,7 @@ class Job(Ask, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defau
     linger_ms: Annotated[int, Meta(ge=0, le=MAX_TIMEOUT_MS)] | None = (
         None  # how long to run on after the last client left
     )
-    affinity: Annotated[str, Meta(min_length=1, max_length=128)] | None = None  # a conversation's name, for placement
+    affinity: Affinity | None = None  # jobs of one name like the same worker
     stream: bool = True
 
 

@@ -10,6 +10,7 @@ class Limits(msgspec.Struct, frozen=True):
     """The limits of one queue; a missing field has the default in the scripts too (`prelude.lua`)."""
 
     waiting: int = 1_000  # jobs that may wait; raise it when clients would rather wait than be told to come back
+    tenant_waiting: int = 16  # of one tenant, while others ask too; bulk work is not counted
     body_bytes: int = 1 << 20  # of a direct job; a gateway has its own bound
     timeout_ms: int = 300_000  # of a direct job that names none
     wait_ms: int = 86_400_000  # how long `lo`, background and direct jobs may wait for their first claim

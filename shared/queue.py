@@ -28,6 +28,7 @@ class Submission(msgspec.Struct, frozen=True):
     id: str
     body: bytes
     timeout_ms: int
+    outline: str = ""  # what its prompt begins with (`shared.outline`), by which it finds its home; "": it has none
 
 
 class Submitted(msgspec.Struct, frozen=True):
@@ -108,16 +109,19 @@ class Queue:
         timeout counts from its first claim.
 
         Raises:
-            Refused: queue_full, or idempotency_mismatch when an id is known with another body.
+            Refused: queue_full; too_many_jobs when this tenant has many waiting and others ask too; or
+                idempotency_mismatch when an id is known with another body.
 
         """
         args: list[Arg] = [job_class, int(attached), int(may_wait), tenant, trace]
         for job in jobs:
-            args += [job.id, job.body, job.timeout_ms]
+            args += [job.id, job.body, job.timeout_ms, job.outline]
         reply = await self._call("submit", args)
         match reply[0]:
             case b"FULL":
                 raise _full(self.model, waiting=reply[1], oldest_ms=reply[2])
+            case b"CROWDED":
+                raise _crowded(reply[1])
             case b"MISMATCH":
                 raise Refused("idempotency_mismatch", "This id was used before, for another request.", param="id")
             case _:
@@ -185,6 +189,11 @@ def _peek(row: Sequence[Any]) -> Peek:
 def _full(model: str, *, waiting: int, oldest_ms: int) -> Refused:
     said = f"{waiting} jobs wait for {model}, the oldest for {oldest_ms / 1_000:.0f} s."
     return Refused("queue_full", said, retry_after_ms=max(1_000, oldest_ms))
+
+
+def _crowded(waiting: int) -> Refused:
+    said = f"{waiting} of your jobs wait already, and others wait for the same workers."
+    return Refused("too_many_jobs", said, retry_after_ms=1_000)
 
 
 def _log_entry(entry_id: bytes, data: bytes) -> LogEntry:

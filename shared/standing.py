@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-SHARES = {"hi": 8, "std": 3, "lo": 1}  # of twelve turns; the wheel of the script `claim`
+SHARES = {"hi": 8, "std": 3, "lo": 1}  # of twelve turns; the wheel of `worker/placement.py`
 
 
 def jobs_before(job_class: str, before: int, waiting: Mapping[str, int]) -> int:

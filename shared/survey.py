@@ -33,7 +33,12 @@ class WorkerView(msgspec.Struct, frozen=True, omit_defaults=True):
     cache_bytes: int = 0
     cache_hits: int = 0  # of its present engine, as are the tokens
     cache_saved_tokens: int = 0
+    prompt_tokens: int = 0  # of its present engine's jobs, with those that its cache saved
     handed_back: int = 0  # jobs, for want of memory
+    looks: int = 0  # at the queue, since it began
+    home_claims: int = 0  # of jobs whose prompt's beginning was read here
+    forced_claims: int = 0  # of jobs that another living worker was home to: many of them are a sign to add a machine
+    held_s: float = 0.0  # with a free seat while jobs waited that were left to others
 
     @property
     def is_ready(self) -> bool:

@@ -18,11 +18,12 @@ MAX_TOOLS_BYTES = 256 << 10
 MAX_NAME_CHARACTERS = 256
 MAX_ID_CHARACTERS = 128
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+# As long as Anthropic's clients have them; the dot is what servers of tools put behind their own name.
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 
 
 class Function(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A function: what it is for, and the JSON Schema of its arguments. `strict` is taken as a hint."""
+    """A function: what it is for, and the JSON Schema of its arguments, which a `strict` one's are valid against."""
 
     name: Name
     description: str | None = None

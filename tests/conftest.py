@@ -126,7 +126,7 @@ def broker(_shared_broker: Broker) -> Iterator[str]:
     client.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     """Find a port that nobody has at this moment."""
     return _free_port
@@ -158,7 +158,18 @@ def _is_permanent(key: str) -> bool:
     if key == "pool:models":
         return True
     _, _, rest = key.partition("}:")
-    return rest.split(":")[0] in {"jobs", "workers", "deadlines", "dead", "model", "limits", "tick", "cancels"}
+    return rest.split(":")[0] in {
+        "jobs",
+        "workers",
+        "deadlines",
+        "dead",
+        "model",
+        "limits",
+        "tick",
+        "cancels",
+        "win",
+        "tenants",
+    }
 
 
 @pytest.fixture

@@ -38,9 +38,9 @@ class Pool:
         self._gateway.wait(20)
         self._gateway = self._start("gateway", "--port", str(self.http.base_url.port))
 
-    def add_worker(self, *, slots: int = 4, step_ms: float = 5) -> None:
+    def add_worker(self, *, slots: int = 4, step_ms: float = 5, engine_args: str = "") -> None:
         """Start one more worker: nobody else has to be told."""
-        engine_args = f"--step-ms {step_ms}"
+        engine_args = f"--step-ms {step_ms} {engine_args}"
         flags = ["--engine", "scripted", "--slots", str(slots), "--engine-args", engine_args, "--drain-s", "0.2"]
         self.workers.append(self._start("worker", *flags, "--name", f"mac-{len(self.workers) + 1}"))
 
@@ -106,14 +106,20 @@ def start_pool(broker: str, free_port: FreePort, tmp_path: Path) -> StartPool:
 
     @contextlib.asynccontextmanager
     async def start(
-        *, workers: int = 1, slots: int = 4, step_ms: float = 5, key: str = "", env: Mapping[str, str] | None = None
+        *,
+        workers: int = 1,
+        slots: int = 4,
+        step_ms: float = 5,
+        engine_args: str = "",
+        key: str = "",
+        env: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Pool]:
         given = {"MLX_POOL_API_KEY": key} if key else {}
         pool = Pool(broker, free_port(), tmp_path, given | dict(env or {}))
         pool.http.headers.update({"authorization": f"Bearer {key}"} if key else {})
         try:
             for _ in range(workers):
-                pool.add_worker(slots=slots, step_ms=step_ms)
+                pool.add_worker(slots=slots, step_ms=step_ms, engine_args=engine_args)
             await pool.ready(workers)
             yield pool
         finally:

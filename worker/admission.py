@@ -1,12 +1,21 @@
-"""When an agent claims: only what it can begin soon. The rest stays in the queue, for whoever is free first."""
+"""When an agent takes jobs: only what it can begin soon. The rest stays in the queue, for whoever is free first.
 
-from typing import Literal
+Which of the jobs is decided in `placement`.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
-PREFILL_HELD_MS = 250
-# Before any prefill was measured; too low a guess would only make the first claims a little slow.
-PREFILL_TOKENS_PER_S_GUESS = 2_000.0
+from shared.window import Waiting, Window
+
+from .placement import PREFILL_BUDGET_S, TOKENS_PER_S_GUESS, Limits, Me, Takes, choose_several
+
+Place = Callable[[Sequence[Waiting], Me, float, Limits], Takes]
+
+BULK_LEAVES = 4  # one seat in so many is not for bulk work: who comes in person finds one free
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -18,22 +27,48 @@ class Load(msgspec.Struct, frozen=True):
     prefill_tokens_per_second: float
     holds_suspect: bool = False
     is_short_of_memory: bool = False
+    cached: AbstractSet[str] = frozenset()  # what the engine's prompt cache serves, by hash
+
+    @property
+    def prefill_s(self) -> float:
+        """How long what is held still reads."""
+        return self.prefill_tokens / (self.prefill_tokens_per_second or TOKENS_PER_S_GUESS)
+
+    @property
+    def is_prefilling(self) -> bool:
+        """Whether another job would have to wait behind what is held."""
+        return self.prefill_s >= PREFILL_BUDGET_S
 
 
-Willingness = Literal["no", "if_nobody_else_is_free", "yes"]
+class Wish(msgspec.Struct, frozen=True):
+    """What to take now; where nothing, when to look again at the latest."""
+
+    entries: list[str] = []
+    again_at_s: float = math.inf  # Redis time
+    yields: bool = False  # something may wait that was left for another worker
 
 
-def willingness(load: Load) -> Willingness:
-    """Whether to claim one more job now.
+def has_room(load: Load) -> bool:
+    """Whether to look at all. A suspect runs alone; an engine that is short of memory gets no second job."""
+    return load.held < load.slots and not load.holds_suspect and not (load.is_short_of_memory and load.held)
+
+
+def wish(window: Window, load: Load, me: Me, place: Place = choose_several) -> Wish:
+    """Decide what of the window to take; `has_room` holds.
 
     A job behind a long prefill would wait here while another worker stands idle: then only if none does, since a batch
-    that is read together ends sooner than one that trickles in. A suspect runs alone. An engine that is short of memory
-    gets no second job, and a first one if nobody has more room: it is always tried.
+    that is read together ends sooner than one that trickles in. An engine that is short of memory gets a job only if
+    nobody has more room: it is always tried. A suspect is taken by who is empty, and who has to make room for one takes
+    nothing else.
     """
-    if load.held >= load.slots or load.holds_suspect:
-        return "no"
-    if load.is_short_of_memory:
-        return "no" if load.held else "if_nobody_else_is_free"
-    rate = load.prefill_tokens_per_second or PREFILL_TOKENS_PER_S_GUESS
-    is_short = load.prefill_tokens / rate * 1_000 < PREFILL_HELD_MS
-    return "yes" if is_short else "if_nobody_else_is_free"
+    if window.is_suspect_due:
+        return Wish([] if load.held else [window.suspect])
+    yields = window.another_is_free and (load.is_prefilling or load.is_short_of_memory)
+    if yields:
+        return Wish(yields=True)
+    most = 1 if load.is_short_of_memory else load.slots - load.held
+    limits = Limits(most, PREFILL_BUDGET_S - load.prefill_s, not window.another_is_free, load.slots // BULK_LEAVES)
+    takes = place(window.waiting, me, window.now_s, limits)
+    if not takes.entries and window.suspect and not load.held:
+        return Wish([window.suspect])
+    return Wish(list(takes.entries), takes.look.again_at)

@@ -15,13 +15,16 @@ from shared.identity import host_name
 from shared.limits import Limits, write_limits
 from shared.tracing import Tracing
 
+from .admission import Place
 from .awake import awake_command, kept_awake
-from .incarnation import DOORBELL_MS
+from .claimer import DOORBELL_MS
+from .placement import choose_several, first_come
 from .service import Connections, Service
 from .settings import Settings
 from .weights import Found, fetch
 
 BROKER_RETRY_S = 1.0
+_PLACEMENTS: dict[str, Place] = {"best": choose_several, "first": first_come}
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -53,7 +56,14 @@ class Agent:
             await write_limits(connections.calls, found.queue, _defaults(), overwrite=False)
             command = self._command(found)
             self._services = [
-                Service(found.queue, command, connections, host=self._host, tracing=self._tracing),
+                Service(
+                    found.queue,
+                    command,
+                    connections,
+                    host=self._host,
+                    tracing=self._tracing,
+                    place=_PLACEMENTS[self._settings.placement],
+                ),
             ]
             with kept_awake(awake_command(sys.platform, self._pid)):
                 async with asyncio.TaskGroup() as group:

@@ -5,6 +5,7 @@ One event loop owns it. The claimer waits on it for room, the flusher for news, 
 
 import asyncio
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 
 from .admission import Load
 from .run import Run
@@ -50,7 +51,14 @@ class Book:
         """The queue entries that are held."""
         return [run.claimed.entry for run in self._runs.values()]
 
-    def load(self, *, slots: int, prefill_tokens_per_second: float, is_short_of_memory: bool = False) -> Load:
+    def load(
+        self,
+        *,
+        slots: int,
+        prefill_tokens_per_second: float,
+        is_short_of_memory: bool = False,
+        cached: AbstractSet[str] = frozenset(),
+    ) -> Load:
         """What an admission is decided on."""
         return Load(
             slots=slots,
@@ -59,6 +67,7 @@ class Book:
             prefill_tokens_per_second=prefill_tokens_per_second,
             holds_suspect=any(run.is_suspect for run in self._runs.values()),
             is_short_of_memory=is_short_of_memory,
+            cached=cached,
         )
 
     def touch(self) -> None:

@@ -9,13 +9,15 @@ from .admission import Load
 from .book import Book
 from .engine import wire
 from .run import Run
+from .served import Served
 
 
 class Hearing:
     """Listens to the engine for one incarnation; `silence` stops the engine's work on a run that is over."""
 
-    def __init__(self, book: Book, worker_id: str, *, silence: Callable[[Run], None]) -> None:
+    def __init__(self, book: Book, worker_id: str, *, served: Served, silence: Callable[[Run], None]) -> None:
         self.stats: wire.Stats | None = None  # the last ones
+        self._served = served
         self._book = book
         self._worker_id = worker_id
         self._silence = silence
@@ -26,6 +28,8 @@ class Hearing:
             if isinstance(reply, wire.Stats):
                 self.stats = reply
                 self._book.touch()
+            elif isinstance(reply, wire.Cached):
+                self._served.hear(reply)
             elif not isinstance(reply, (wire.Loading, wire.Ready)) and (run := self._book.find(reply.id)):
                 self._hear_of(run, reply)
         self._book.tell()
@@ -34,7 +38,12 @@ class Hearing:
         """What an admission is decided on."""
         told = self.stats or wire.Stats(slots=slots, busy=0)
         rate = told.prefill_tokens_per_second
-        return self._book.load(slots=slots, prefill_tokens_per_second=rate, is_short_of_memory=bool(told.pressure))
+        return self._book.load(
+            slots=slots,
+            prefill_tokens_per_second=rate,
+            is_short_of_memory=bool(told.pressure),
+            cached=self._served.hashes,
+        )
 
     def _hear_of(
         self, run: Run, reply: wire.Started | wire.Prefill | wire.Token | wire.Done | wire.Error | wire.HandedBack

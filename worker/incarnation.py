@@ -10,30 +10,30 @@ import random
 
 import structlog
 
-from shared.claims import Claimed, Claims, Doorbell, LeaseLost, NothingToClaim
+from shared.claims import Claimed, Claims, Doorbell, LeaseLost
 from shared.errors import Fault, Refused
 from shared.event import decode_event
 from shared.queue import Queue
 
 from . import translate
-from .admission import Willingness, willingness
+from .admission import Load, Place
 from .book import Book
+from .claimer import Claimer
 from .engine import wire
 from .flush import Flusher
 from .hearing import Hearing
 from .hints import Hints
 from .lifecycle import State, after
+from .placement import choose_several
 from .presence import Tally, Told, fields
 from .run import Past, Run, past_of
+from .served import Served
 from .spans import Spans
 from .supervisor import Supervisor
 
 BEAT_EVERY_S = 0.5
 REAP_EVERY_S = 0.25
 MINE_EVERY_S = 2.0
-# A class may hold an entry that only time makes mine to take (given back by this host, a suspect): look again.
-DOORBELL_MS = 1_000
-YIELD_MS = 100  # what was left for another worker may still lie there: its news of free slots was old
 AFTER_FAULT_S = 0.2
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -52,7 +52,9 @@ class Incarnation:
         engine: Supervisor,
         tally: Tally,
         hints: Hints,
+        served: Served,
         spans: Spans | None = None,
+        place: Place = choose_several,
     ) -> None:
         self.worker_id = claims.worker_id
         self.book = Book(spans)
@@ -60,14 +62,16 @@ class Incarnation:
         self.listens = False
         self._claims = claims
         self._beats = beats  # on a connection of its own: a slow flush must not cost the lease
-        self._doorbell = doorbell
         self._queue = queue
         self._engine = engine
         self._tally = tally
         self._hints = hints
         self._counter = itertools.count(1)
-        self._hearing = Hearing(self.book, self.worker_id, silence=self._silence)
+        self._hearing = Hearing(self.book, self.worker_id, served=served, silence=self._silence)
         self._flusher = Flusher(claims, self.book, silence=self._silence, hold=engine.hold, on_end=self._job_ended)
+        self._claimer = Claimer(
+            claims, doorbell, self.book, load=self._load, begin=self._begin, place=place, tally=tally
+        )
         self._is_hurried = False
 
     # --- what the process does with it -------------------------------------------------------------------------
@@ -84,7 +88,7 @@ class Incarnation:
         async with asyncio.TaskGroup() as group:
             loops = [
                 group.create_task(work)
-                for work in (self._beat(), self._flusher.run(), self._claim(), self._reap(), self._mine())
+                for work in (self._beat(), self._flusher.run(), self._claimer.run(), self._reap(), self._mine())
             ]
             await self.book.until(lambda: self.state in {"draining", "gone"})
             await self._wind_down(drain_s)
@@ -157,22 +161,6 @@ class Incarnation:
                 continue
             await asyncio.sleep(BEAT_EVERY_S)
 
-    async def _claim(self) -> None:
-        while True:
-            await self.book.until(lambda: self._willingness() != "no")
-            yields = self._willingness() == "if_nobody_else_is_free"
-            try:
-                got = await self._claims.claim(1, held=len(self.book), yields=yields)
-                if isinstance(got, NothingToClaim):
-                    await self._doorbell.wait(got, YIELD_MS if yields else DOORBELL_MS)
-                    continue
-                for claimed in got:
-                    await self._begin(claimed)
-            except LeaseLost:
-                raise
-            except Fault:
-                await asyncio.sleep(AFTER_FAULT_S)
-
     async def _reap(self) -> None:
         while True:
             await asyncio.sleep(REAP_EVERY_S * random.uniform(0.8, 1.2))  # noqa: S311 jitter
@@ -194,11 +182,12 @@ class Incarnation:
 
     # --- one job ------------------------------------------------------------------------------------------------
 
-    def _willingness(self) -> Willingness:
+    def _load(self) -> Load | None:
+        """What a new job would find here; None where none may be taken."""
         ready = self._engine.ready
         if self.state != "ready" or ready is None or self._is_resting():
-            return "no"
-        return willingness(self._hearing.load(slots=ready.slots))
+            return None
+        return self._hearing.load(slots=ready.slots)
 
     def _is_resting(self) -> bool:
         return self._tally.rests_until_ms() is not None

@@ -24,6 +24,10 @@ class Tally:
         self.jobs_done = 0
         self.tokens_done = 0
         self.engine_deaths = 0
+        self.looks = 0
+        self.home_claims = 0  # of jobs whose prompt's beginning was read here
+        self.forced_claims = 0  # of jobs that another worker would have been home to
+        self.held_s = 0.0  # with a free seat, and jobs that were left to others
         self._deaths: list[EngineDeath] = []
         self._ends: list[float] = []
         self._lasted_s: deque[float] = deque(maxlen=_MEAN_OF_JOBS)
@@ -35,6 +39,11 @@ class Tally:
         self.jobs_done += 1
         self.tokens_done += tokens
         self._ends = [end for end in self._ends if now - end < _RATE_WINDOW_S] + [now]
+
+    def claimed(self, *, home: str, me: str) -> None:
+        """Count a job that was taken here; `home` is the worker that it was best for, "" if none."""
+        self.home_claims += home == me
+        self.forced_claims += home not in {"", me}
 
     def engine_died(self, jobs: Sequence[str]) -> None:
         """Count an engine's death under these jobs."""
@@ -92,12 +101,17 @@ def fields(told: Told, tally: Tally) -> dict[str, str | int | float]:
         "cache_bytes": stats.cache_bytes if stats else 0,
         "cache_hits": stats.cache_hits if stats else 0,
         "cache_saved_tokens": stats.cache_saved_tokens if stats else 0,
+        "prompt_tokens": stats.prompt_tokens if stats else 0,
         "handed_back": stats.handed_back if stats else 0,
         "jobs_per_second": round(tally.jobs_per_second(), 3),
         "job_seconds": round(tally.job_seconds, 3),
         "jobs_done": tally.jobs_done,
         "tokens_done": tally.tokens_done,
         "engine_deaths": tally.engine_deaths,
+        "looks": tally.looks,
+        "home_claims": tally.home_claims,
+        "forced_claims": tally.forced_claims,
+        "held_s": round(tally.held_s, 3),
     }
 
 

@@ -23,10 +23,13 @@ from shared.queue import Queue
 from shared.tracing import Tracing
 
 from . import watchdog
+from .admission import Place
 from .engine import wire
 from .hints import Hints
 from .incarnation import Incarnation
+from .placement import choose_several
 from .presence import Tally
+from .served import Served
 from .spans import Spans
 from .supervisor import Death, Supervisor
 
@@ -56,13 +59,16 @@ class Service:
         *,
         host: str,
         tracing: Tracing | None = None,
+        place: Place = choose_several,
     ) -> None:
         self.model = model
         self._tracing = tracing
+        self._place = place
         self._connections = connections
         self._host = host
         self._tally = Tally()
         self._hints = Hints(sys.platform)
+        self._served = Served()
         self._engine = Supervisor(
             command, on_replies=self._hear, on_death=self._engine_died, on_ready=self._engine_ready
         )
@@ -129,7 +135,9 @@ class Service:
             engine=self._engine,
             tally=self._tally,
             hints=self._hints,
+            served=self._served,
             spans=Spans(self._tracing, model=self.model, worker_id=worker_id) if self._tracing else None,
+            place=self._place,
         )
         if self._engine.is_ready:
             self._incarnation.engine_ready()
@@ -162,6 +170,7 @@ class Service:
 
     def _engine_died(self, death: Death) -> None:
         self._progress = watchdog.started(_now_ms())
+        self._served.clear()
         if death.fatal:
             self._fatal = death
         if self._incarnation is not None:

@@ -31,6 +31,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Option("GiB that macOS never pages out, for a model nearly as large as RAM; may panic the kernel under load"),
     ] = None
     queue: Annotated[str, Option("the queue's name, when it is not the model's")] = ""
+    placement: Annotated[
+        Literal["best", "first"],
+        Option("best: each job where its prompt has been read before; first: whoever is free takes what came first"),
+    ] = "best"
     drain_s: Annotated[
         float, Meta(ge=0, le=3_600), Option("how long running jobs may finish before they are handed over")
     ] = 30.0

@@ -8,6 +8,7 @@ from shared import event
 from shared.claims import Claimed
 from shared.errors import PoolError, Refused
 from shared.job import Ask, Job, Message, parse_job, seed_of
+from shared.outline import decode_outline
 
 from .engine import wire
 from .run import Past, Run
@@ -38,6 +39,7 @@ def generate_line(job: Job, run: Run) -> wire.Generate:
         resume=wire.Resume(list(run.past.tokens)) if run.past.tokens else None,
         enqueued_at_ms=run.claimed.enqueued_at_ms,
         tenant=run.claimed.tenant,
+        prefixes=tuple((prefix.hash, prefix.tokens) for prefix in decode_outline(run.claimed.outline).prefixes),
     )
 
 

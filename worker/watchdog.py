@@ -11,7 +11,7 @@ from typing import assert_never
 
 import msgspec
 
-from worker.engine.wire import AnyReply, Done, Error, HandedBack, Loading, Prefill, Ready, Started, Stats, Token
+from worker.engine.wire import AnyReply, Cached, Done, Error, HandedBack, Loading, Prefill, Ready, Started, Stats, Token
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +107,8 @@ def _heard(progress: Progress, reply: AnyReply, now_ms: int) -> Progress:
             return _after_loading(progress, reply, now_ms)
         case Stats():
             return _after_stats(progress, reply, now_ms)
+        case Cached():
+            return msgspec.structs.replace(progress, heard_at_ms=now_ms)
         case Started() | Prefill() | Token() | Done() | Error() | HandedBack():
             return msgspec.structs.replace(progress, heard_at_ms=now_ms, moved_at_ms=now_ms)
     assert_never(reply)

@@ -2,7 +2,7 @@
 
 Every script is `prelude.lua` and `entries.lua`, then its own file, under a `#!lua` line: with it a wrong slot fails
 even on a one-node cluster, and a full Redis refuses before the first write. Only what begins something is refused then
-(`submit`, `file_append`, `bulk_open`): all others drain the queue.
+(`submit`, `file_append`, `bulk_open`): all others drain the queue. Those that start jobs have `taking.lua` before them.
 `python -m shared.scripts submit` prints a script whole, for producers in other languages.
 """
 
@@ -18,9 +18,12 @@ _FLAGS = {
     **dict.fromkeys(("submit", "file_append", "bulk_open"), ""),
     **dict.fromkeys(("peek", "ahead", "survey"), " flags=no-writes"),
 }
+_WORDS = ("prelude", "entries")
+_MORE_WORDS: dict[str, tuple[str, ...]] = dict.fromkeys(("look", "take"), ("taking",))
 NAMES = (
     "submit",
-    "claim",
+    "look",
+    "take",
     "append",
     "finish",
     "fail",
@@ -47,7 +50,8 @@ NAMES = (
 def source(name: str) -> str:
     """The whole text of a script, as the server runs it."""
     folder = files(__name__)
-    parts = (folder.joinpath(f"{part}.lua").read_text("utf-8") for part in ("prelude", "entries", name))
+    names = (*_WORDS, *_MORE_WORDS.get(name, ()), name)
+    parts = (folder.joinpath(f"{part}.lua").read_text("utf-8") for part in names)
     return f"#!lua{_FLAGS.get(name, ' flags=allow-oom')}\n" + "\n".join(parts)
 
 

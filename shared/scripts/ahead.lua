@@ -6,17 +6,9 @@
 local waiting, first = {}, {}
 local reply = {{}}
 for _, class in ipairs(STREAMS) do
-  local key, n = jobs(class), 0
-  if redis.call('EXISTS', key) == 1 then
-    local pending = 0
-    for _, info in ipairs(redis.call('XINFO', 'GROUPS', key)) do
-      local g = map(info)
-      if g.name == GROUP then pending = g.pending end
-    end
-    n = redis.call('XLEN', key) - pending
-    -- Entries are counted as they are added: so the newest one's number, and the oldest one's that waits.
-    first[class] = map(redis.call('XINFO', 'STREAM', key))['entries-added'] - n + 1
-  end
+  local n = waiting_in(class)
+  -- Entries are counted as they are added: so the newest one's number, and the oldest one's that waits.
+  if n > 0 then first[class] = map(redis.call('XINFO', 'STREAM', jobs(class)))['entries-added'] - n + 1 end
   waiting[class] = n
   table.insert(reply[1], class)
   table.insert(reply[1], n)
@@ -28,7 +20,7 @@ for i, id in ipairs(ARGV) do
     local class = split_entry(v[2])
     -- One that was given back has left its place, and what is given back is read soon: at most all of it is before it.
     local before = class == v[3] and v[4] and first[class] and tonumber(v[4]) - first[class] or waiting[class] - 1
-    -- Jobs that were cancelled behind it count as if they had stood before it.
+    -- Jobs behind it that were cancelled, or taken before it, count as if they had stood before it.
     reply[i + 1] = {class, math.max(0, math.min(before, waiting[class] - 1))}
   end
 end

@@ -13,8 +13,7 @@ local function is_in_use()
     if wid ~= me and redis.call('HGET', T .. ':worker:' .. wid, 'state') ~= 'loading' then return true end
   end
   for _, class in ipairs(STREAMS) do
-    local _, pending = group(class)
-    if (pending or 0) > 0 then return true end
+    if running_in(class) > 0 then return true end
   end
   return false
 end

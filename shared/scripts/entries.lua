@@ -1,7 +1,7 @@
 -- The words for a queue's entries: their way back, what can't be run, those that came without a record, the groups.
 
 -- The fields of an entry that are kept when it moves; a producer may have sent thousands of others.
-local FIELDS = {'id', 'body', 'class', 'deadline', 'timeout_ms', 'tenant', 'trace', 'reply', 'v', 'not_on'}
+local FIELDS = {'id', 'body', 'class', 'deadline', 'timeout_ms', 'tenant', 'trace', 'reply', 'v', 'not_on', 'outline'}
 
 local function flat(fields)
   local args = {}
@@ -57,6 +57,8 @@ local function give_back(j, not_on, now, is_suspect)
   if is_suspect == nil then is_suspect = class == 'sus' and barren > 0 end
   local target = (is_suspect or barren >= SUSPECT_AFTER) and 'sus' or 're'
   local back = redis.call('XADD', jobs(target), '*', unpack(flat(fields)))
+  count_tenant(j.tenant, 'running', -1)
+  count_tenant(j.tenant, 'waiting', 1)
   redis.call('HSET', j.key, 'state', 'waiting', 'entry', target .. ':' .. back, 'barren', barren)
   redis.call('HDEL', j.key, 'owner')
 end
@@ -114,10 +116,24 @@ local function timeout_of(fields)
   return math.floor(math.min(math.max(timeout or limit('timeout_ms'), 1), MAX_TIMEOUT_MS))
 end
 
+local TENANT_SEEN_MS = 60000
+
+local function note_tenant(tenant, now)
+  redis.call('ZREMRANGEBYSCORE', T .. ':seen', '-inf', int(now - TENANT_SEEN_MS))
+  redis.call('ZADD', T .. ':seen', int(now), tenant or '')
+  redis.call('PEXPIRE', T .. ':seen', TENANT_SEEN_MS)
+end
+
+-- Whether anybody but this tenant has asked for something in the last minute. Who has no key is a tenant too: ''.
+local function others_ask(tenant, now)
+  local seen = redis.call('ZRANGEBYSCORE', T .. ':seen', '(' .. int(now - TENANT_SEEN_MS), '+inf', 'LIMIT', 0, 2)
+  return seen[2] ~= nil or (seen[1] ~= nil and seen[1] ~= (tenant or ''))
+end
+
 -- The record of an entry that came by plain XADD, made when it is first looked at; its timeout counts from its first
 -- claim. An entry with a deadline was given back, and its record is gone: it is late, whenever that was.
 local function enroll(id, class, entry_id, fields, now)
-  local enqueued = tonumber(string.match(entry_id, '^%d+'))
+  local enqueued = ms_of(entry_id)
   local deadline = (class == 're' or class == 'sus') and whole(fields.deadline, 1e15)
   local key, late_at = T .. ':job:' .. id, deadline or enqueued + limit('wait_ms')
   redis.call('HSET', key, 'state', 'waiting', 'attempt', 0, 'seq', 0, 'entry', class .. ':' .. entry_id,
@@ -129,6 +145,9 @@ local function enroll(id, class, entry_id, fields, now)
     redis.call('HSET', key, 'reply', fields.reply)
   end
   redis.call('PEXPIREAT', key, int(math.max(now + MAX_TIMEOUT_MS, late_at) + limit('retention_ms')))
+  redis.call('ZADD', T .. ':deadlines', int(late_at), id)
+  count_tenant(fields.tenant, 'waiting', 1)
+  note_tenant(fields.tenant, now)
   return load(id)
 end
 
@@ -162,19 +181,70 @@ local function ensure_group(class)
   return not (type(made) == 'table' and made.err) -- BUSYGROUP: it was there
 end
 
--- The group's reading position in a class: last delivered id and how many are pending; nil without entries.
-local function group(class)
-  if redis.call('XLEN', jobs(class)) == 0 then return nil end
-  for _, info in ipairs(redis.call('XINFO', 'GROUPS', jobs(class))) do
-    local g = map(info)
-    if g.name == GROUP then return g['last-delivered-id'], g.pending end
+-- The group's reading position in a class: the last entry that it has read, and how many are delivered.
+local function position(class)
+  if redis.call('XLEN', jobs(class)) > 0 then
+    for _, info in ipairs(redis.call('XINFO', 'GROUPS', jobs(class))) do
+      local g = map(info)
+      if g.name == GROUP then return g['last-delivered-id'], g.pending end
+    end
   end
-  ensure_group(class)
   return '0-0', 0
 end
 
--- How many entries of a class nobody has claimed.
+-- How many entries of a class nobody has taken.
 local function waiting_in(class)
-  local last, pending = group(class)
-  return last and redis.call('XLEN', jobs(class)) - pending or 0
+  local _, pending = position(class)
+  return redis.call('XLEN', jobs(class)) - pending + redis.call('HLEN', window(class))
+end
+
+-- How many entries of a class somebody runs.
+local function running_in(class)
+  local _, pending = position(class)
+  return pending - redis.call('HLEN', window(class))
+end
+
+-- The first entry of a class that nobody has read, or nil.
+local function next_unread(class)
+  return redis.call('XRANGE', jobs(class), '(' .. position(class), '+', 'COUNT', 1)[1]
+end
+
+-- When the oldest entry of a class came that nobody has taken; nil where none waits.
+local function oldest_in(class)
+  local unread = next_unread(class)
+  local oldest = unread and ms_of(unread[1])
+  for _, entry_id in ipairs(redis.call('HKEYS', window(class))) do oldest = math.min(oldest or math.huge, ms_of(entry_id)) end
+  return oldest
+end
+
+-- What a prompt begins with, as its producer told; anything else tells only how large it may be.
+local function outline_in(fields)
+  local outline = fields.outline or ''
+  return #outline <= 1024 and string.match(outline, '^%d+ [%x:,-]+ [%x:,-]+$') or int(math.max(1, #(fields.body or '') / 4)) .. ' - -'
+end
+
+local function put_in_window(class, entry_id, fields)
+  local seen = {tenant = fields.tenant or '', not_on = fields.not_on, v = fields.v, outline = outline_in(fields)}
+  redis.call('HSET', window(class), entry_id, cmsgpack.pack(seen))
+  return seen
+end
+
+local function seen_in_window(packed) return cmsgpack.unpack(packed) end
+
+-- Only what was done to Redis by hand can part the window from what is delivered to it: make it anew from there.
+local function mend_window(class)
+  local is_there = {}
+  for _, p in ipairs(redis.call('XPENDING', jobs(class), GROUP, '-', '+', 10000, WINDOW)) do
+    local entry_id = p[1]
+    local found = redis.call('XRANGE', jobs(class), entry_id, entry_id)[1]
+    if not found then
+      redis.call('XACK', jobs(class), GROUP, entry_id)
+    else
+      is_there[entry_id] = true
+      if redis.call('HEXISTS', window(class), entry_id) == 0 then put_in_window(class, entry_id, map(found[2])) end
+    end
+  end
+  for _, entry_id in ipairs(redis.call('HKEYS', window(class))) do
+    if not is_there[entry_id] then redis.call('HDEL', window(class), entry_id) end
+  end
 end

@@ -3,9 +3,9 @@
 -- KEYS[1] is the queue's prefix, T = pool:{<model>}, in every script. All other keys are T..':…': one hash tag, one
 -- slot, so each script is atomic in a cluster too. Time is the server's alone; no client's clock is ever compared.
 local T = KEYS[1]
-local GROUP = 'workers'
+local GROUP, WINDOW, WINDOW_SIZE, WINDOW_MOST = 'workers', '~win', 64, 1024
 local STREAMS = {'re', 'hi', 'std', 'lo', 'sus'}
-local DEFAULTS = {waiting = 1000, retention_ms = 600000, wait_ms = 86400000, orphan_ms = 30000, body_bytes = 1048576,
+local DEFAULTS = {waiting = 1000, tenant_waiting = 16, retention_ms = 600000, wait_ms = 86400000, orphan_ms = 30000, body_bytes = 1048576,
                   timeout_ms = 300000}
 local MAX_TIMEOUT_MS = 3600000
 -- Attempts without a new token, whatever ended them: so many make a suspect, so many a dead letter.
@@ -59,9 +59,16 @@ local function split_entry(entry)
   return class, id
 end
 
+local function ms_of(entry_id) return tonumber(string.match(entry_id, '^%d+')) end
+
+-- A class's window: what has been read for all to see and is nobody's yet. Its entries are delivered to the consumer
+-- WINDOW; what is known of each stands in this hash, by entry id.
+local function window(class) return T .. ':win:' .. class end
+
 local function drop_entry(class, entry_id)
   redis.call('XACK', jobs(class), GROUP, entry_id)
   redis.call('XDEL', jobs(class), entry_id)
+  redis.call('HDEL', window(class), entry_id)
 end
 
 -- Log events first, first+1, … of this attempt and publish those that are new. Returns false on a gap, else the
@@ -82,8 +89,15 @@ local function log_events(j, who, first, events)
                     j.attempt .. ' ' .. who .. ' ' .. int(first + old) .. '\n' .. table.concat(events, '\n', old + 1))
 end
 
+-- How many jobs of a tenant wait and run: moved with every change of a job's state.
+local function count_tenant(tenant, state, by)
+  local field = state .. ' ' .. (tenant or '')
+  if redis.call('HINCRBY', T .. ':tenants', field, by) <= 0 then redis.call('HDEL', T .. ':tenants', field) end
+end
+
 -- The terminal event is logged: let everything about the job go, but for its record and log, for the retention time.
 local function end_job(j, ending, event, now)
+  count_tenant(j.tenant, j.state, -1)
   redis.call('HSET', j.key, 'state', 'ended', 'ending', ending, 'ended', int(now), 'why', j.cancel or j.why or '')
   redis.call('HDEL', j.key, 'owner', 'cancel', 'unheard')
   if j.entry then drop_entry(split_entry(j.entry)) end

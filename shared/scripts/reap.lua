@@ -113,10 +113,16 @@ local function sweep()
   for _, class in ipairs(STREAMS) do
     local consumers = redis.call('EXISTS', jobs(class)) == 1 and redis.pcall('XINFO', 'CONSUMERS', jobs(class), GROUP) or {}
     for _, info in ipairs(consumers.err and {} or consumers) do
-      local name = map(info).name
-      if not redis.call('ZSCORE', T .. ':workers', name) then bury_worker(name) end
+      local consumer = map(info)
+      if consumer.name == WINDOW then
+        if consumer.pending ~= redis.call('HLEN', window(class)) then mend_window(class) end
+      elseif not redis.call('ZSCORE', T .. ':workers', consumer.name) then
+        bury_worker(consumer.name)
+      end
     end
   end
+  -- With no job left there is nothing to count: what records that expired without an end have left in it.
+  if redis.call('ZCARD', T .. ':deadlines') == 0 then redis.call('DEL', T .. ':tenants') end
   redis.call('XTRIM', T .. ':dead', 'MINID', '~', int(now - 7 * 86400000))
   local bytes = redis.pcall('MEMORY', 'USAGE', T .. ':dead') -- false: no dead letters; an error: it may be denied
   if type(bytes) == 'number' and bytes > DEAD_LETTER_BYTES then
@@ -139,17 +145,14 @@ end
 local function trim_direct()
   local most = limit('waiting') * 10
   for _, class in ipairs({'std', 'lo'}) do
-    local position = group(class)
-    if position then
-      local too_many = waiting_in(class) - most
-      if too_many > 0 then
-        for _, found in ipairs(redis.call('XREVRANGE', jobs(class), '+', '(' .. position, 'COUNT', math.min(too_many, BATCH))) do
-          end_entry(class, found, 'queue_full', 'The queue is full.')
-        end
+    local unread, too_many = '(' .. position(class), waiting_in(class) - most
+    if too_many > 0 then
+      for _, found in ipairs(redis.call('XREVRANGE', jobs(class), '+', unread, 'COUNT', math.min(too_many, BATCH))) do
+        end_entry(class, found, 'queue_full', 'The queue is full.')
       end
-      for _, found in ipairs(redis.call('XRANGE', jobs(class), '(' .. position, int(now - limit('wait_ms')), 'COUNT', BATCH)) do
-        end_entry(class, found, 'deadline_exceeded', 'The job waited too long.')
-      end
+    end
+    for _, found in ipairs(redis.call('XRANGE', jobs(class), unread, int(now - limit('wait_ms')), 'COUNT', BATCH)) do
+      end_entry(class, found, 'deadline_exceeded', 'The job waited too long.')
     end
   end
 end

@@ -5,18 +5,9 @@
 local now, running, oldest = now_ms(), 0, 0
 local waiting, workers = {}, {}
 for _, class in ipairs(STREAMS) do
-  local key, n = jobs(class), 0
-  if redis.call('EXISTS', key) == 1 then
-    local last, pending = '0-0', 0
-    for _, info in ipairs(redis.call('XINFO', 'GROUPS', key)) do
-      local g = map(info)
-      if g.name == GROUP then last, pending = g['last-delivered-id'], g.pending end
-    end
-    n = redis.call('XLEN', key) - pending
-    running = running + pending
-    local head = n > 0 and redis.call('XRANGE', key, '(' .. last, '+', 'COUNT', 1)[1]
-    if head then oldest = math.max(oldest, now - tonumber(string.match(head[1], '^%d+'))) end
-  end
+  local n = waiting_in(class)
+  running = running + running_in(class)
+  if n > 0 then oldest = math.max(oldest, now - (oldest_in(class) or now)) end
   waiting[#waiting + 1] = class
   waiting[#waiting + 1] = n
 end

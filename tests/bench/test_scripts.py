@@ -57,6 +57,25 @@ def test_memory_counts_what_an_engine_holds() -> None:
     assert [row.split()[1] for row in rows[2:]] == ["0", "20", "40", "60", "slope"]
 
 
+@pytest.mark.long
+def test_streams_are_fed_and_read() -> None:
+    """By each way none is refused or cut, and no token is missing."""
+    told = run("bench.streams", "--streams", "20", "--via", "sse,ndjson,openai", "--every-ms", "100", "--seconds", "1")
+
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in told.splitlines() if line.startswith("| 20 ")]
+    assert [row[1] for row in rows] == ["sse", "ndjson", "openai"]
+    assert [row[-3:] for row in rows] == [["0", "0", "0"]] * 3
+
+
+@pytest.mark.long
+def test_a_siege_tells_of_both_sides() -> None:
+    """Who asks properly is served meanwhile; every way to be slow has its row."""
+    told = run("bench.siege", "--sockets", "20", "--bombs", "7", "--rounds", "1", "--seconds", "1")
+
+    for row in ("slow: quiet", "slow: besieged", "handshakes: besieged", "a body, a byte a second", "deep JSON"):
+        assert f"| {row} " in told
+
+
 @pytest.mark.parametrize("wrong", [("--rounds", "x"), ("--contenders", "nobody")])
 def test_a_wrong_flag_is_a_line_and_exit_code_2(wrong: tuple[str, str]) -> None:
     """Nothing is started for a measurement that was not understood."""

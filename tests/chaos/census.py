@@ -14,6 +14,7 @@ from .process import Process as Running
 from .process import is_running
 from .vitals import descriptors, resident_bytes
 
+_WINDOW = "~win"  # not a worker: what all see and nobody has taken is delivered to it
 _PERMANENT = frozenset({"jobs", "workers", "deadlines", "dead", "model", "limits", "tick", "cancels"})
 
 
@@ -21,7 +22,8 @@ async def census(pool: Pool, phase: Literal["base", "rest"], *, at: float, quiet
     """Count everything."""
     redis, keys = pool.redis, pool.keys
     lengths = [await redis.command("XLEN", keys.jobs(name)) for name in CLASSES]
-    pending = [await _pending(pool, name) for name in CLASSES]
+    seen = [await redis.command("HLEN", f"{keys.prefix}:win:{name}") for name in CLASSES]
+    running = sum([await _pending(pool, name) for name in CLASSES]) - sum(seen)
     workers = [wid.decode() for wid in await redis.command("ZRANGE", keys.workers, 0, -1)]
     busy = [int(await redis.command("HGET", keys.worker(wid), "busy") or 0) for wid in workers]
     deadlines = await redis.command("ZCARD", f"{keys.prefix}:deadlines")
@@ -29,8 +31,8 @@ async def census(pool: Pool, phase: Literal["base", "rest"], *, at: float, quiet
     return Census(
         at=at,
         phase=phase,
-        waiting=sum(lengths) - sum(pending),
-        running=sum(pending),
+        waiting=sum(lengths) - running,
+        running=running,
         busy=sum(busy),
         unfinished=deadlines + cancels,
         strays=[*await _stray_keys(pool), *await _stray_consumers(pool, workers), *_stray_processes(pool)],
@@ -73,7 +75,7 @@ async def _stray_keys(pool: Pool) -> list[str]:
 
 async def _stray_consumers(pool: Pool, workers: list[str]) -> list[str]:
     found = [row[b"name"].decode() for name in CLASSES for row in await _info(pool, "CONSUMERS", name)]
-    return [f"consumer {name} has no lease" for name in sorted(set(found) - set(workers))]
+    return [f"consumer {name} has no lease" for name in sorted(set(found) - {*workers, _WINDOW})]
 
 
 def _stray_processes(pool: Pool) -> list[str]:

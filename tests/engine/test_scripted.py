@@ -12,7 +12,7 @@ from shared.tools import Function, Tool
 from worker.engine.scripted.batch import Batch
 from worker.engine.scripted.oracle import expected
 from worker.engine.scripted.settings import Settings
-from worker.engine.scripted.vocabulary import EOS, PIECES, Vocabulary, piece_of
+from worker.engine.scripted.vocabulary import EOS, PIECES, Vocabulary, Words
 from worker.engine.wire import (
     AnyReply,
     Done,
@@ -27,6 +27,7 @@ from worker.engine.wire import (
 )
 
 STEP_NS = 1_000_000
+TOOLS = [Tool("function", Function(name)) for name in ("f", "g")]
 
 
 def told(batch: Batch, now_ns: int = 0) -> list[AnyReply]:
@@ -35,9 +36,9 @@ def told(batch: Batch, now_ns: int = 0) -> list[AnyReply]:
     return [decode_reply(line) for line in lines.splitlines()]
 
 
-def answered(asks: Iterable[Generate], **settings: int | None) -> dict[str, list[AnyReply]]:
+def answered(asks: Iterable[Generate], **settings: int | str | None) -> dict[str, list[AnyReply]]:
     """All that an engine says to requests that come together, by id."""
-    batch = Batch(Settings(**settings))  # pyright: ignore[reportArgumentType] the fields used are ints
+    batch = Batch(Settings(**settings))  # pyright: ignore[reportArgumentType] the fields used are ints and words
     said: dict[str, list[AnyReply]] = {}
     lines = b"".join(batch.take(ask, is_by_hand=False, now_ns=0) for ask in asks)
     replies = [decode_reply(line) for line in lines.splitlines()]
@@ -105,6 +106,38 @@ def test_logprobs_are_the_ones_foretold(count: int) -> None:
     assert b"".join(bytes(entry.bytes) for entry in logprobs).decode() == text
 
 
+CALLING = Generate(id="0", prompt="[[call@9]] [[call@4]] [[call@400]]", tools=TOOLS, max_tokens=200, seed=5)
+
+
+@pytest.mark.parametrize(("is_parallel", "places"), [(True, [4, 9]), (False, [4])])
+def test_calls_are_made_where_the_prompt_says_so(*, is_parallel: bool, places: list[int]) -> None:
+    """With these very ids; the only call that there may be ends the answer."""
+    ask = replace(CALLING, parallel_tool_calls=is_parallel)
+    text, ids, reason, _ = expected(ask, 5, eos_every=50)
+
+    said = answered([ask], eos_every=50)["0"]
+
+    tokens = [reply for reply in said if isinstance(reply, Token)]
+    assert (text_of(said), ids_of(said), reason) == (text, ids, "tool_calls")
+    assert [at for at, token in enumerate(tokens, 1) if token.tool_calls] == places
+    assert {(call.name, call.arguments) for token in tokens for call in token.tool_calls} == {("f", "{}")}
+    assert isinstance(last := said[-1], Done)
+    assert (last.reason, last.usage.completion_tokens) == (reason, len(ids))
+
+
+@pytest.mark.parametrize("is_parallel", [True, False])
+def test_resumed_at_any_id_the_calls_are_the_same(*, is_parallel: bool) -> None:
+    """Those of earlier attempts are not made again, and are counted."""
+    ask = replace(CALLING, parallel_tool_calls=is_parallel)
+    first = [reply for reply in answered([ask], eos_every=50)["0"] if isinstance(reply, Token)]
+
+    for k in range(len(first) + 1):
+        said = answered([replace(ask, resume=Resume(ids_of(first[:k])))], eos_every=50)["0"]
+        assert [reply for reply in said if isinstance(reply, Token)] == first[k:]
+        assert isinstance(last := said[-1], Done)
+        assert (last.reason, last.usage.completion_tokens) == ("tool_calls", len(first))
+
+
 @pytest.mark.parametrize("spoil", ["missing", "doubled", "changed"])
 def test_a_wrong_resume_shows_in_the_next_id(spoil: str) -> None:
     """An id lost, repeated or altered on the way between attempts changes all that follows."""
@@ -129,7 +162,9 @@ def test_text_is_whole_characters() -> None:
     held_back = [reply for reply in said["200"] if isinstance(reply, Token) and not reply.content]
     assert len(held_back) > 20
     assert all("\ufffd" not in text_of(replies) for replies in said.values())
-    assert any(piece_of(ids_of(replies)[-1])[-1:] >= b"\xc0" for replies in said.values()), "none ended inside one"
+    assert any(Vocabulary().piece_of(ids_of(replies)[-1])[-1:] >= b"\xc0" for replies in said.values()), (
+        "none ended inside one"
+    )
 
 
 def test_a_stop_string_is_never_shown() -> None:
@@ -256,7 +291,7 @@ def test_a_slow_row_keeps_nobody_waiting() -> None:
         (Generate(id="0", prompt="x", tokens=[1]), "invalid_value", "tokens"),
         (Generate(id="0", prompt="x", resume=Resume([1 << 20])), "invalid_value", "resume"),
         (Generate(id="0", prompt="x", resume=Resume([EOS, 1])), "stream_diverged", "resume"),
-        (Generate(id="0", prompt="x", tools=[Tool("function", Function("f"))]), "unsupported", "tools"),
+        (Generate(id="0", prompt="x", tools=TOOLS, tool_choice="required"), "unsupported", "tool_choice"),
         (Generate(id="0", prompt="x", response_format=JsonObject()), "unsupported", "response_format"),
         (Generate(id="0", prompt="x", grammar=Regex("a")), "unsupported", "grammar"),
     ],
@@ -287,11 +322,22 @@ def test_a_count_needs_no_slot() -> None:
     assert (last.usage.prompt_tokens, last.usage.completion_tokens) == (104, 0)
 
 
-def test_every_piece_is_drawn() -> None:
+@pytest.mark.parametrize("words", PIECES)
+def test_every_piece_is_drawn(words: Words) -> None:
     """The vocabulary reaches all its pieces, so a long answer has all that can go wrong with text in it."""
-    ids = expected(Generate(prompt="모두", max_tokens=20_000), 1).ids
+    ids = expected(Generate(prompt="모두", max_tokens=20_000), 1, words=words).ids
 
-    drawn = {(token_id - 1) % len(PIECES) for token_id in ids}
+    drawn = {(token_id - 1) % len(PIECES[words]) for token_id in ids}
 
-    assert drawn == set(range(len(PIECES)))
+    assert drawn == set(range(len(PIECES[words])))
     assert max(ids) < Vocabulary().size
+
+
+def test_hostile_words_are_said_as_foretold() -> None:
+    """In streams as in whole answers, and under a fingerprint of their own: no other engine may go on with them."""
+    ask = Generate(id="0", prompt="x", seed=3, max_tokens=400)
+
+    said = answered([ask], words="hostile")["0"]
+
+    assert text_of(said) == expected(ask, 3, words="hostile").text
+    assert Settings(words="hostile").fingerprint != Settings().fingerprint

@@ -4,6 +4,7 @@ Time is not waited for but moved: a lease, a deadline or the reapers' clock is s
 """
 
 import itertools
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Self
@@ -15,6 +16,7 @@ from shared.claims import Claimed, Claims, Row
 from shared.connection import connect
 from shared.event import AnyEvent, Done, Started, Token, decode_event, encode_event
 from shared.queue import Queue, Reaped, Submission, Submitted
+from tests.claiming import claim
 
 BODY = b'{"prompt":"hello"}'
 HOUR_MS = 3_600_000
@@ -64,6 +66,7 @@ class Lab:
         self.keys = self.queue.keys
         self.tick_key = f"{self.keys.prefix}:tick"
         self._names = itertools.count(1)
+        self._turns = Counter[str]()
 
     async def __aenter__(self) -> Self:
         return self
@@ -119,9 +122,10 @@ class Lab:
         return claimed
 
     async def claim(self, worker: Claims, free: int = 1, *, held: int = 0) -> list[Claimed]:
-        """What a claim takes; an empty list for nothing."""
-        got = await worker.claim(free, held=held)
-        return got if isinstance(got, list) else []
+        """Take what came first, up to so many; an empty list for nothing."""
+        claimed = await claim(worker, free, held=held, turn=self._turns[worker.worker_id])
+        self._turns[worker.worker_id] += len(claimed)
+        return claimed
 
     async def claim_one(self, worker: Claims) -> Claimed:
         """The one job that waits."""
@@ -152,6 +156,12 @@ class Lab:
     async def waiting(self) -> dict[str, int]:
         """How many wait, by class, those without any left out."""
         return {name: n for name, n in (await self.queue.survey()).waiting.items() if n}
+
+    async def consumers(self, job_class: str) -> list[str]:
+        """Those to whom entries of a class were delivered, but for the window, which stays."""
+        rows: list[list[Any]] = await self.redis("XINFO", "CONSUMERS", self.keys.jobs(job_class), "workers")
+        names = [dict(zip(row[::2], row[1::2], strict=True))[b"name"].decode() for row in rows]
+        return [name for name in names if name != "~win"]
 
     async def let_lease_end(self, worker: Claims) -> None:
         """Make a worker one that has not been heard of for longer than its lease."""

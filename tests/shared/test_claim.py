@@ -5,8 +5,9 @@ from collections import Counter
 
 import pytest
 
-from shared.claims import Claimed, Claims, Doorbell, LeaseLost, NothingToClaim, Row
+from shared.claims import Claims, Doorbell, LeaseLost, Row
 from shared.event import Cancelled, Error
+from tests.claiming import claim
 
 from .conftest import BODY, Lab, Labs, started, token
 
@@ -47,10 +48,15 @@ async def test_two_workers_never_get_the_same_job(lab: Labs) -> None:
         await here.submit(*ids)
         workers = [await here.worker() for _ in range(4)]
 
-        claims = await asyncio.gather(*(workers[n % 4].claim(3, held=0) for n in range(24)))
+        async def work(worker: Claims) -> list[str]:
+            taken: list[str] = []
+            while (await worker.look()).waiting:
+                taken += [job.id for job in await claim(worker, 3)]
+            return taken
 
-        taken = [job.id for got in claims if isinstance(got, list) for job in got]
-        assert sorted(taken) == sorted(ids)
+        shares = await asyncio.gather(*(work(worker) for worker in workers))
+
+        assert sorted(job_id for share in shares for job_id in share) == sorted(ids)
 
 
 async def test_classes_share_the_slots_eight_to_three_to_one(lab: Labs) -> None:
@@ -97,7 +103,7 @@ async def test_no_lease_no_job(lab: Labs) -> None:
         await here.submit("one")
 
         with pytest.raises(LeaseLost):
-            await worker.claim(1, held=0)
+            await worker.look()
 
         assert await here.waiting() == {"std": 1}
 
@@ -125,7 +131,7 @@ async def test_a_lease_that_never_was_is_no_lease(lab: Labs) -> None:
         await here.submit("one")
 
         with pytest.raises(LeaseLost):
-            await Claims(here.client, "m", "mac.1.ghost", host="mac").claim(1, held=0)
+            await Claims(here.client, "m", "mac.1.ghost", host="mac").look()
 
 
 async def test_a_later_attempt_knows_how_far_the_log_is(lab: Labs) -> None:
@@ -246,11 +252,11 @@ async def test_nothing_to_claim_says_where_to_wait(lab: Labs) -> None:
     async with lab() as here:
         worker = await here.worker()
         await here.running("one", worker)
-        nothing = await worker.claim(1, held=1)
-        assert isinstance(nothing, NothingToClaim)
+        window = await worker.look()
         await here.submit("two")
 
-        assert await Doorbell(here.client, "m").wait(nothing, 1_000)
+        assert not window.waiting
+        assert await Doorbell(here.client, "m").wait(window.behind, 1_000)
 
 
 async def test_the_bell_is_silent_when_nothing_comes(lab: Labs) -> None:
@@ -258,10 +264,9 @@ async def test_the_bell_is_silent_when_nothing_comes(lab: Labs) -> None:
     async with lab() as here:
         worker = await here.worker()
         await here.running("one", worker)
-        nothing = await worker.claim(1, held=1)
-        assert isinstance(nothing, NothingToClaim)
+        window = await worker.look()
 
-        assert not await Doorbell(here.client, "m").wait(nothing, 20)
+        assert not await Doorbell(here.client, "m").wait(window.behind, 20)
 
 
 async def test_a_heap_of_broken_entries_does_not_hide_the_good_one_behind_it(lab: Labs) -> None:
@@ -271,14 +276,13 @@ async def test_a_heap_of_broken_entries_does_not_hide_the_good_one_behind_it(lab
         await asyncio.gather(*(here.xadd(nothing="in it") for _ in range(150)))
         good = await here.xadd(body=BODY)
 
-        got: list[Claimed] | NothingToClaim = []
-        for _ in range(3):
-            got = await worker.claim(1, held=0)
-            if isinstance(got, list):
-                break
-            assert await Doorbell(here.client, "m").wait(got, 1_000)
+        looks = [await worker.look()]
+        while not looks[-1].waiting and len(looks) < 4:
+            assert await Doorbell(here.client, "m").wait(looks[-1].behind, 1_000)
+            looks.append(await worker.look())
 
-        assert [job.id for job in got if isinstance(job, Claimed)] == [good]  # pyright: ignore[reportUnknownVariableType, reportGeneralTypeIssues]
+        assert len(looks) == 3
+        assert [job.id for job in await worker.take([looks[-1].waiting[0].entry])] == [good]
 
 
 async def test_a_busy_reader_leaves_a_job_to_a_worker_with_a_free_slot(lab: Labs) -> None:
@@ -288,12 +292,11 @@ async def test_a_busy_reader_leaves_a_job_to_a_worker_with_a_free_slot(lab: Labs
         await idle.beat({"state": "ready", "slots": 4, "busy": 3})
         await here.submit("one")
 
-        left = await reader.claim(1, held=1, yields=True)
+        while_free = await reader.look()
         await idle.beat({"state": "ready", "slots": 4, "busy": 4})
-        taken = await reader.claim(1, held=1, yields=True)
+        while_busy = await reader.look()
 
-        assert not isinstance(left, list)
-        assert isinstance(taken, list)
+        assert (while_free.another_is_free, while_busy.another_is_free) == (True, False)
 
 
 async def test_a_worker_short_of_memory_is_not_waited_for(lab: Labs) -> None:
@@ -303,6 +306,4 @@ async def test_a_worker_short_of_memory_is_not_waited_for(lab: Labs) -> None:
         await other.beat({"state": "ready", "slots": 4, "busy": 0, "pressure": "soft"})
         await here.submit("one")
 
-        taken = await one.claim(1, held=0, yields=True)
-
-        assert isinstance(taken, list)
+        assert not (await one.look()).another_is_free

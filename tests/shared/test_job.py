@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.errors import Refused
 from shared.job import Job, Message, encode_job, parse_job, queue_tag, seed_of
-from shared.tools import Function, Tool, ToolChoice
+from shared.tools import Function, Named, NamedTool, Tool, ToolChoice
 
 SAY = {"prompt": "hello"}
 
@@ -79,6 +79,8 @@ BROKEN: list[tuple[Any, str, str]] = [
     (SAY | {"linger_ms": -1}, "invalid_value", "linger_ms"),
     (SAY | {"background": "yes"}, "invalid_value", "background"),
     (SAY | {"affinity": ""}, "invalid_value", "affinity"),
+    (SAY | {"affinity": "a" * 65}, "invalid_value", "affinity"),
+    (SAY | {"affinity": "a\x00b"}, "invalid_value", "affinity"),
     (SAY | {"kind": "poem"}, "invalid_value", "kind"),
     (SAY | {"tools": []}, "invalid_value", "tools"),
     (SAY | {"tools": [TOOL] * 129}, "invalid_value", "tools"),
@@ -91,6 +93,7 @@ BROKEN: list[tuple[Any, str, str]] = [
     (SAY | {"tools": [TOOL], "kind": "text"}, "invalid_value", "tools"),
     ({"tokens": [1], "tools": [TOOL]}, "invalid_value", "tools"),
     (SAY | {"tool_choice": "any"}, "invalid_value", "tool_choice"),
+    (SAY | {"parallel_tool_calls": 0}, "invalid_value", "parallel_tool_calls"),
     (SAY | {"tool_choice": "required"}, "invalid_value", "tool_choice"),
     (SAY | {"tools": [TOOL], "tool_choice": function("g")}, "invalid_value", "tool_choice"),
     ({"messages": [{"role": "assistant"}]}, "missing_field", "messages[0].content"),
@@ -192,6 +195,20 @@ def test_tools_are_offered_unless_none_is_chosen(choice: ToolChoice | None, offe
     job = Job(prompt="x", tools=[Tool("function", Function("f"))], tool_choice=choice)
 
     assert (len(job.offered), job.must_call) == (offered, choice == "required")
+
+
+NAMED = NamedTool("function", Named("f"))
+
+
+@pytest.mark.parametrize(
+    ("choice", "is_parallel", "has_one"),
+    [(None, True, False), ("required", True, False), (NAMED, True, True), (None, False, True), (NAMED, False, True)],
+)
+def test_one_call_is_all_where_the_job_says_so(choice: ToolChoice | None, *, is_parallel: bool, has_one: bool) -> None:
+    """Or where it names the tool, which is called once."""
+    tools = [Tool("function", Function("f"))]
+
+    assert Job(prompt="x", tools=tools, tool_choice=choice, parallel_tool_calls=is_parallel).has_one_call is has_one
 
 
 @pytest.mark.parametrize(("stop", "expected"), [(None, ()), ("a", ("a",)), (["a", "b"], ("a", "b")), ([], ())])

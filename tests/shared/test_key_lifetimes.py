@@ -102,7 +102,7 @@ async def _assert_quiet(here: Lab) -> None:
     for job_class in ("re", "hi", "std", "lo", "sus"):
         stream = here.keys.jobs(job_class)
         assert await here.redis("XLEN", stream) == 0
-        assert await here.redis("XINFO", "CONSUMERS", stream, "workers") == []
+        assert await here.consumers(job_class) == []
     assert await here.redis("ZCARD", here.keys.workers) == 0
     assert await here.redis("ZCARD", f"{here.keys.prefix}:deadlines") == 0
     for job_id in ("a", "b", "c", "d", "e", "broken"):

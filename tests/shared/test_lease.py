@@ -149,15 +149,3 @@ async def test_a_worker_that_loads_is_no_obstacle(lab: Labs) -> None:
         ready = await here.worker(fingerprint="weights")
 
         assert await ready.beat({}) == ""
-
-
-async def test_a_worker_whose_hash_expired_leaves_no_key_for_ever(lab: Labs) -> None:
-    """Its lease lived on by its flushes; a claim writes into the hash, which then has a TTL again."""
-    async with lab() as here:
-        worker = await here.worker()
-        await here.redis("DEL", here.keys.worker(worker.worker_id))
-        await here.submit("a")
-
-        await here.claim_one(worker)
-
-        assert await here.redis("PTTL", here.keys.worker(worker.worker_id)) > 0

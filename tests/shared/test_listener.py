@@ -107,6 +107,24 @@ async def test_a_listener_is_told_of_a_gap_only_when_it_hears_again(broker: str,
         assert subscribed == [1]
 
 
+async def test_behind_a_fence_all_is_heard_that_was_published_before(broker: str, eventually: Eventually) -> None:
+    """However far the listener lags, and where it listens to nothing; a broken connection is no fence."""
+    async with listening(broker, eventually) as (listener, client):
+        assert await listener.fence()
+        ear = Ear()
+        await listener.listen_raw("c", ear.on_payload, ear.on_gap)
+        for number in range(1, 21):
+            await client.commands([("PUBLISH", "c", f"{n}") for n in range(200)])
+            assert await listener.fence()
+            assert len(ear.payloads) == 200 * number
+
+        fence = asyncio.create_task(listener.fence())
+        await client.command("CLIENT", "KILL", "TYPE", "pubsub")
+        await fence
+        await eventually(lambda: ear.gaps == 1)
+        assert await listener.fence()
+
+
 async def test_muting_the_last_listener_unsubscribes_before_it_returns(broker: str, eventually: Eventually) -> None:
     """Then `cancel if unheard` counts only others: Redis has confirmed that this process listens no more."""
     async with listening(broker, eventually) as (listener, client):

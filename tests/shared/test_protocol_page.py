@@ -9,6 +9,7 @@ import pytest
 from shared.errors import CODES
 from shared.event import Cancelled, Done, Error, Event, Started, Token, decode_event
 from shared.limits import Limits
+from shared.outline import Outline, decode_outline, encode_outline
 from shared.scripts import source
 
 from .conftest import Labs
@@ -46,6 +47,13 @@ def test_the_examples_are_events() -> None:
     ]
 
     assert [event.seq for event in events if event] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_example_of_an_outline_is_one() -> None:
+    """A producer in another language can go by it."""
+    [example] = re.findall(r"^[0-9]+ \S+ \S+$", section("A job"), re.MULTILINE)
+
+    assert encode_outline(decode_outline(example)) == example != encode_outline(Outline(0))
 
 
 def test_every_code_on_the_page_is_one() -> None:

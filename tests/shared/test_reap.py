@@ -60,7 +60,7 @@ async def test_of_a_dead_worker_nothing_is_left(lab: Labs) -> None:
         assert await here.redis("ZCARD", here.keys.workers) == 0
         assert await here.redis("EXISTS", here.keys.worker(worker.worker_id)) == 0
         for job_class in ("hi", "std", "lo"):
-            assert await here.redis("XINFO", "CONSUMERS", here.keys.jobs(job_class), "workers") == []
+            assert await here.consumers(job_class) == []
 
 
 async def test_hundreds_of_jobs_go_back_over_several_ticks(lab: Labs) -> None:
@@ -226,7 +226,7 @@ async def test_a_consumer_without_a_lease_is_swept_away_with_its_jobs(lab: Labs)
 
         assert await here.tick() == Reaped(given_back=1, ended=0, workers=1)
 
-        assert await here.redis("XINFO", "CONSUMERS", here.keys.jobs("std"), "workers") == []
+        assert await here.consumers("std") == []
 
 
 async def test_a_stranger_in_the_group_is_swept_away(lab: Labs) -> None:

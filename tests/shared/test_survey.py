@@ -157,7 +157,7 @@ async def test_limits_have_defaults_and_can_be_set(lab: Labs) -> None:
 async def test_a_limit_that_makes_no_sense_is_refused(lab: Labs, change: dict[str, int]) -> None:
     """A typing mistake is an error with the names that there are, not a field that nobody reads."""
     async with lab() as here:
-        with pytest.raises(ValueError, match="the limits are waiting, body_bytes"):
+        with pytest.raises(ValueError, match="the limits are waiting, tenant_waiting, body_bytes"):
             await write_limits(here.client, "m", change)
 
         assert await here.redis("EXISTS", here.keys.limits) == 0

@@ -1,40 +1,15 @@
-"""The book of runs and what is decided on it: when to claim, when to wake, where a worker is in its life."""
+"""The book of runs: what it holds, and when it wakes who waits for it."""
 
 import asyncio
 
-import pytest
-
 from shared.claims import Claimed
-from worker.admission import Load, Willingness, willingness
 from worker.book import Book
 from worker.run import Run
 
-YIELDS: Willingness = "if_nobody_else_is_free"
-
 
 def run(name: str, *, entry: str = "std:1-1", prompt_tokens: int = 10) -> Run:
-    claimed = Claimed(name, 1, entry, b"{}", 0, 9_000, 1_000, "", "", 1_500)
+    claimed = Claimed(name, 1, entry, b"{}", 0, 9_000, 1_000, "", "", "", 1_500)
     return Run(claimed, f"{name}/1/1", prompt_tokens_estimate=prompt_tokens)
-
-
-@pytest.mark.parametrize(
-    ("load", "expected"),
-    [
-        (Load(slots=4, held=0, prefill_tokens=0, prefill_tokens_per_second=0), "yes"),
-        (Load(slots=4, held=3, prefill_tokens=0, prefill_tokens_per_second=0), "yes"),
-        (Load(slots=4, held=4, prefill_tokens=0, prefill_tokens_per_second=0), "no"),
-        (Load(slots=4, held=1, prefill_tokens=499, prefill_tokens_per_second=0), "yes"),
-        (Load(slots=4, held=1, prefill_tokens=500, prefill_tokens_per_second=0), YIELDS),
-        (Load(slots=4, held=1, prefill_tokens=500, prefill_tokens_per_second=10_000), "yes"),
-        (Load(slots=4, held=1, prefill_tokens=25, prefill_tokens_per_second=100), YIELDS),
-        (Load(slots=4, held=1, prefill_tokens=0, prefill_tokens_per_second=0, holds_suspect=True), "no"),
-        (Load(slots=4, held=0, prefill_tokens=0, prefill_tokens_per_second=0, is_short_of_memory=True), YIELDS),
-        (Load(slots=4, held=1, prefill_tokens=0, prefill_tokens_per_second=0, is_short_of_memory=True), "no"),
-    ],
-)
-def test_a_worker_claims_only_what_it_can_begin_soon(load: Load, expected: Willingness) -> None:
-    """A free slot, no suspect; behind a quarter second of prefill only what no other worker could begin at once."""
-    assert willingness(load) == expected
 
 
 def test_the_load_is_what_the_book_holds() -> None:

@@ -9,6 +9,7 @@ from shared.claims import Claimed, Claims
 from shared.connection import connect
 from shared.event import AnyEvent, Cancelled, Done, Error, Token, Usage, decode_event
 from shared.queue import Queue, Submission
+from tests.claiming import claim
 from tests.conftest import Broker as Server
 from tests.conftest import Eventually
 from worker.book import Book
@@ -37,9 +38,8 @@ class Desk:
 
     async def claim(self) -> Run:
         """Take the job, as the worker does."""
-        got = await self.claims.claim(1, held=0)
-        assert isinstance(got, list)
-        return self.hold(got[0])
+        [claimed] = await claim(self.claims)
+        return self.hold(claimed)
 
     def hold(self, claimed: Claimed) -> Run:
         """Open a run in the book."""

@@ -10,6 +10,7 @@ from worker.book import Book
 from worker.engine import wire
 from worker.hearing import Hearing
 from worker.run import Past, Run
+from worker.served import Served
 
 
 class Scene:
@@ -18,8 +19,11 @@ class Scene:
     def __init__(self, past: Past | None = None) -> None:
         self.book = Book()
         self.silenced: list[Run] = []
-        self.hearing = Hearing(self.book, "mac.1.ab", silence=self.silenced.append)
-        self.run = Run(Claimed("job", 1, "std:1-1", b"{}", 0, 9, 1, "", "", 1), "job/1/1", prompt_tokens_estimate=100)
+        self.served = Served()
+        self.hearing = Hearing(self.book, "mac.1.ab", served=self.served, silence=self.silenced.append)
+        self.run = Run(
+            Claimed("job", 1, "std:1-1", b"{}", 0, 9, 1, "", "", "", 1), "job/1/1", prompt_tokens_estimate=100
+        )
         self.run.past = past or Past()
         self.book.open(self.run)
 
@@ -98,6 +102,15 @@ def test_an_engine_short_of_memory_is_loaded(pressure: Literal["", "soft", "hard
 
     load = scene.hearing.load(slots=4)
     assert (load.is_short_of_memory, load.prefill_tokens_per_second, load.held) == (is_short, 9.0, 1)
+
+
+def test_what_the_prompt_cache_serves_is_part_of_the_load() -> None:
+    """What decides which job to claim knows it as it is at that moment."""
+    scene = Scene()
+
+    scene.hearing.hear([wire.Cached(stored=["a", "b"]), wire.Cached(stored=["c"], evicted=["a"])])
+
+    assert scene.hearing.load(slots=4).cached == {"b", "c"} == scene.served.hashes
 
 
 def test_the_last_figures_are_kept() -> None:

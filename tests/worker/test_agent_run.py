@@ -20,7 +20,7 @@ from worker.run import MAX_BYTES_PER_APPEND, Past, Run, past_of
 
 
 def claimed(*, attempt: int = 1, seq: int = 0) -> Claimed:
-    return Claimed("job", attempt, "std:1-1", b"{}", seq, 9_000, 1_000, "", "", 1_500)
+    return Claimed("job", attempt, "std:1-1", b"{}", seq, 9_000, 1_000, "", "", "", 1_500)
 
 
 def new_run(*, seq: int = 0) -> Run:

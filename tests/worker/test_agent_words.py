@@ -21,12 +21,12 @@ TOOL = Tool("function", Function("f"))
 CALL = PastCall("a1", "function", CalledFunction("f", '{"a": 12}'))
 
 
-def claimed(body: bytes = b'{"prompt":"x"}', *, attempt: int = 1) -> Claimed:
-    return Claimed("job", attempt, "std:1-1", body, 0, 9_000, 1_000, "tenant", "", 1_500)
+def claimed(body: bytes = b'{"prompt":"x"}', *, attempt: int = 1, outline: str = "") -> Claimed:
+    return Claimed("job", attempt, "std:1-1", body, 0, 9_000, 1_000, "tenant", "", outline, 1_500)
 
 
-def run(past: Past | None = None) -> Run:
-    one = Run(claimed(), "job/1/1", prompt_tokens_estimate=1)
+def run(past: Past | None = None, *, outline: str = "") -> Run:
+    one = Run(claimed(outline=outline), "job/1/1", prompt_tokens_estimate=1)
     one.past, one.seed = past or Past(), 7
     return one
 
@@ -49,6 +49,19 @@ def test_a_later_attempt_goes_on_after_the_logged_ids() -> None:
     line = translate.generate_line(Job(prompt="x"), run(Past((5, 6), "h", 7)))
 
     assert line.resume == wire.Resume([5, 6])
+
+
+@pytest.mark.parametrize("outline", ["", "no outline", f"5 - {'g' * 16}:5", "1 - " + "a" * 2_000])
+def test_the_engine_is_told_by_what_names_to_speak_of_the_prompt(outline: str) -> None:
+    """Those of the job's outline, in their order; an outline that can't be read has none."""
+    names = "8 - 00000000000000aa:3,00000000000000bb:8"
+
+    line = translate.generate_line(Job(prompt="x"), run(outline=names))
+    without = translate.generate_line(Job(prompt="x"), run(outline=outline))
+
+    assert line.prefixes == (("00000000000000aa", 3), ("00000000000000bb", 8))
+    assert wire.decode_request(wire.encode_line(line)) == (line, True)
+    assert without.prefixes == ()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.event import Usage
-from worker.engine.wire import AnyReply, Done, Error, Loading, Prefill, Ready, Started, Stats, Token
+from worker.engine.wire import AnyReply, Cached, Done, Error, Loading, Prefill, Ready, Started, Stats, Token
 from worker.watchdog import Limits, Progress, started, verdict
 
 LIMITS = Limits(silent_ms=10_000, turning_factor=4, loading_ms=60_000, chunk_tokens=1_000)
@@ -60,14 +60,15 @@ def test_progress_buys_time(reply: AnyReply) -> None:
     assert end_of(progress, 9_000) == 19_000
 
 
-def test_stats_that_stand_still_buy_only_so_much() -> None:
+@pytest.mark.parametrize("reply", [Stats(slots=4, busy=1), Cached(evicted=["a"])])
+def test_stats_that_stand_still_buy_only_so_much(reply: AnyReply) -> None:
     """A loop that turns without a step or a prompt token read is given four times as long, then killed as well."""
     progress = working()
     for now_ms in range(0, 40_000, 1_000):
-        progress = progress.after([Stats(slots=4, busy=1)], now_ms)
+        progress = progress.after([reply], now_ms)
         assert not verdict(progress, now_ms, LIMITS).is_kill
 
-    judged = verdict(progress.after([Stats(slots=4, busy=1)], 40_000), 40_000, LIMITS)
+    judged = verdict(progress.after([reply], 40_000), 40_000, LIMITS)
 
     assert judged.reason == "no token and no prefill"
 

@@ -52,6 +52,7 @@ class Generation:
         self.has_op = has_op
         self.reason: Reason | None = None  # why it ended; None: it goes on
         self._tenant = request.tenant
+        self._prefixes = request.prefixes
         self._prompt = prompt
         self._stream = stream
         self._ends = ends
@@ -74,6 +75,7 @@ class Generation:
             limit=self._limit,
             settings=settings,
             tenant=self._tenant,
+            prefixes=self._prefixes,
             boundaries=self._prompt.boundaries,
             logprobs=self._logprobs,
             guide=self._guide,

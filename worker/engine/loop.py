@@ -11,7 +11,7 @@ from .generation import Generation
 from .pipe import Pipe, Taken
 from .reception import Reception
 from .vitals import Vitals
-from .wire import Cancel, Error, Generate, HandedBack, Hold, Prefill
+from .wire import Cached, Cancel, Error, Generate, HandedBack, Hold, Prefill
 
 # A burst that finds the engine idle is read together. A lone request pays the lull, a stream of them the burst.
 _LULL_S = 0.002
@@ -44,6 +44,7 @@ class Loop:
             self._relieve()
             self._admit()
             self._decode()
+        self._tell_cached()
         self._report()
         self._pipe.flush()
         if not is_held:
@@ -153,6 +154,12 @@ class Loop:
             generation = self._generations[progress.key]
             if generation.has_op:
                 self._pipe.say(Prefill(id=generation.id, done=progress.done, total=progress.total))
+
+    def _tell_cached(self) -> None:
+        if self._has_op_peer:
+            stored, evicted = self._decoder.prompt_cache.labels.changes()
+            if stored or evicted:
+                self._pipe.say(Cached(stored=stored, evicted=evicted))
 
     def _report(self) -> None:
         if self._vitals.due_in_s() == 0:

@@ -11,7 +11,7 @@ from shared.job import check_ask
 from .decode.row import Row
 from .decode.settings import settings_of
 from .generation import Generation, Window, limit_of
-from .grammar.calls import calls_of
+from .grammar.calls import HeldCalls, calls_of
 from .grammar.compiler import Compiler
 from .grammar.complaint import field_of
 from .grammar.guide import Guide, thinking_after
@@ -92,7 +92,7 @@ class Reception:
             key=next(self._keys),
             has_op=has_op,
             prompt=prompt,
-            stream=self._stream(request, prompt, seed),
+            stream=self._stream(request, prompt, seed, form),
             ends=self._tokenizer.ends,
             limit=limit_of(request, prompt, self._window),
             guide=self._guide(form, matcher, prompt) if form and matcher else None,
@@ -106,8 +106,9 @@ class Reception:
             return None
         return calls_of(request, self._tokenizer.dialect) or request.form
 
-    def _stream(self, request: Generate, prompt: Prompt, seed: int) -> TextStream:
-        speech = speech_for(request, self._tokenizer.dialect, prompt, seed=seed)
+    def _stream(self, request: Generate, prompt: Prompt, seed: int, form: Form | None) -> TextStream:
+        has_held_calls = isinstance(form, HeldCalls)
+        speech = speech_for(request, self._tokenizer.dialect, prompt, seed=seed, has_held_calls=has_held_calls)
         return TextStream(self._tokenizer, speech, after=None if prompt.is_templated else prompt.ids[-1])
 
     def _guide(self, form: Form, matcher: Matcher, prompt: Prompt) -> Guide:

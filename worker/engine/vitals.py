@@ -58,4 +58,5 @@ class Vitals:
             cache_bytes=decoder.prompt_cache.held_bytes,
             cache_hits=decoder.prompt_cache.hits,
             cache_saved_tokens=decoder.prompt_cache.saved_tokens,
+            prompt_tokens=decoder.prompt_cache.asked_tokens,
         )

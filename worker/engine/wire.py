@@ -14,6 +14,8 @@ from msgspec import Meta
 from shared.event import Reason, Timings, TokenLogprob, ToolCall, Usage
 from shared.job import Ask
 
+Prefix = tuple[Annotated[str, Meta(min_length=1, max_length=64)], Annotated[int, Meta(ge=0)]]
+
 
 class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What earlier attempts generated: go on after these ids, and emit only what is new."""
@@ -30,6 +32,9 @@ class Generate(
     resume: Resume | None = None
     enqueued_at_ms: int | None = None  # what a chat template's clock shows, so that every attempt has the same prompt
     tenant: str = ""  # the prompt cache's namespace
+    # What the prompt begins with, from the shortest to all of it: a name that says nothing here, and how many tokens,
+    # as estimated without a tokenizer. `cached` tells by these names what the prompt cache serves.
+    prefixes: Annotated[tuple[Prefix, ...], Meta(max_length=64)] = ()
 
 
 class Cancel(msgspec.Struct, frozen=True, tag_field="op", tag="cancel"):
@@ -128,6 +133,16 @@ class HandedBack(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="hand
     alone: bool = False  # it had the engine to itself: there is no room for it here
 
 
+class Cached(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="cached"):
+    """Which of the prefixes that requests came with the prompt cache serves from now on, and which no longer.
+
+    Told when it changes, at most once a step; a new engine serves none.
+    """
+
+    stored: list[str] = []
+    evicted: list[str] = []
+
+
 class Stats(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="stats"):
     """Once a second to a peer that speaks `op`, also when idle: the sign that the engine's loop turns."""
 
@@ -146,9 +161,10 @@ class Stats(Reply, frozen=True, kw_only=True, omit_defaults=True, tag="stats"):
     cache_bytes: int = 0  # held by the prompt cache, beside kv_bytes
     cache_hits: int = 0  # rows since the start that went on from a kept state
     cache_saved_tokens: int = 0  # prompt tokens since the start that needed no prefill
+    prompt_tokens: int = 0  # of rows since the start, with those that needed none
 
 
-AnyReply = Loading | Ready | Started | Prefill | Token | Done | Error | HandedBack | Stats
+AnyReply = Loading | Ready | Started | Prefill | Token | Done | Error | HandedBack | Cached | Stats
 
 _REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 _BY_HAND = msgspec.json.Decoder(Generate)

@@ -17,6 +17,7 @@ PLENTY = 1 << 30
 CHATS = rows((120, 10), (50, 36), (33, 12), (150, 8), (5, 34))
 QUESTION = list(range(7, 27))
 LONG = Row(key=1, ids=[*range(300)], drawn=0, limit=20, settings=Settings())
+NAMED = replace(LONG, prefixes=(("system", 40), ("question", 160), ("tip", 300)))
 
 
 def next_turn(chats: Sequence[Row], answers: Mapping[int, list[int]], *, has_boundaries: bool) -> list[Row]:
@@ -112,6 +113,82 @@ def test_a_row_that_goes_on_leaves_the_kept_state_as_it_was() -> None:
     assert run(cached, branches) == run(fresh, branches)
     assert run(cached, branches[::-1]) == run(fresh, branches)
     assert cached.prompt_cache.hits == 14
+
+
+def told(decoder: Decoder) -> tuple[set[str], set[str]]:
+    """What is served now and was not when it was last told, and the other way round."""
+    stored, evicted = decoder.prompt_cache.labels.changes()
+    return set(stored), set(evicted)
+
+
+def test_a_prompt_is_served_by_its_names_once_it_was_read() -> None:
+    """Not only when its row has left; and that one's longer state serves the same."""
+    decoder = decoder_of(KINDS["full attention"](), cache_bytes=PLENTY)
+    begin(decoder, replace(NAMED, limit=40))
+    while not decoder.decode():
+        assert told(decoder) == (set(), set())
+        decoder.prefill()
+
+    assert told(decoder) == ({"system", "question", "tip"}, set())
+    finish(decoder, replace(NAMED, limit=30))
+    assert told(decoder) == (set(), set())
+
+
+def test_a_cancelled_prefill_is_served_by_what_it_has_surely_read() -> None:
+    """A retry finds that much here; the whole is told when that one has read it."""
+    decoder = decoder_of(KINDS["full attention"](), cache_bytes=PLENTY)
+    begin(decoder, NAMED)
+    while decoder.prefill()[0].done < 100:
+        pass
+
+    decoder.drop({NAMED.key})
+
+    assert told(decoder) == ({"system"}, set())
+    run(decoder, [NAMED])
+    assert told(decoder) == ({"question", "tip"}, set())
+
+
+def test_a_resumed_row_is_served_by_its_prompts_names() -> None:
+    """Ids that earlier attempts generated stand behind the prompt, and are no part of it."""
+    decoder = decoder_of(KINDS["full attention"](), cache_bytes=PLENTY)
+
+    run(decoder, [replace(NAMED, ids=[*NAMED.ids, *range(200)], drawn=200, limit=210)])
+
+    assert told(decoder) == ({"system", "question", "tip"}, set())
+
+
+def test_what_was_read_without_names_is_served_by_those_who_come_later() -> None:
+    """Another prompt, or the same under other names, that leaves no state of its own."""
+    decoder = decoder_of(KINDS["full attention"](), cache_bytes=PLENTY)
+    run(decoder, [LONG])
+    assert told(decoder) == (set(), set())
+
+    run(decoder, [NAMED])
+
+    assert len(decoder.prompt_cache) == 1
+    assert told(decoder)[0] >= {"tip"}
+
+
+def test_what_makes_room_for_rows_is_told() -> None:
+    """Memory that a row may come to need is nobody's prompt cache."""
+    decoder = decoder_of(KINDS["full attention"](), cache_bytes=PLENTY)
+    run(decoder, [NAMED])
+    told(decoder)
+
+    begin(decoder, replace(LONG, key=2, ids=[9] * 40, limit=1 << 50))
+
+    assert told(decoder) == (set(), {"system", "question", "tip"})
+
+
+@pytest.mark.parametrize("kind", ["sliding window", "hybrid", "state space"])
+def test_states_of_fixed_length_serve_what_ends_there(kind: str) -> None:
+    """One at the boundary before the first question, one behind the last message: each by its own name."""
+    decoder = decoder_of(KINDS[kind](), cache_bytes=PLENTY)
+
+    run(decoder, [replace(NAMED, boundaries=(42, 295))])
+
+    assert decoder.prompt_cache.known("", NAMED.ids[:42]) == 42
+    assert told(decoder) == ({"system", "tip"}, set())
 
 
 def test_tenants_read_their_own_prompts() -> None:

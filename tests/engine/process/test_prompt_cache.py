@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from shared.job import Message
-from worker.engine.wire import Generate, Stats
+from worker.engine.wire import Cached, Done, Generate, Stats, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from worker.engine.wire import AnyReply
 
     from .conftest import Answer, Engine
 
@@ -62,3 +64,48 @@ def test_stats_tell_what_the_cache_was_good_for(engine: Engine) -> None:
     assert stats.cache_bytes > 0
     assert stats.cache_hits >= 1
     assert stats.cache_saved_tokens >= cached > 0
+    assert stats.prompt_tokens >= stats.cache_saved_tokens
+
+
+def told(replies: Sequence[AnyReply]) -> tuple[list[str], list[str]]:
+    """The names that were told to be served, and those that are no longer, in the order of their lines."""
+    lines = [reply for reply in replies if isinstance(reply, Cached)]
+    return [name for line in lines for name in line.stored], [name for line in lines for name in line.evicted]
+
+
+def serve(engine: Engine, ask: Generate) -> list[AnyReply]:
+    """All that is said until an ask has ended."""
+    engine.write(ask)
+    return engine.hear_until(lambda reply: isinstance(reply, Done) and reply.id == ask.id)
+
+
+def test_what_a_turn_leaves_is_told_by_the_names_it_came_with(start_engine: Callable[..., Engine]) -> None:
+    """The first turn's prompt is served when the second comes, whose state takes its place without a word of it."""
+    engine = start_engine("--context", "2048")
+    engine.hear_ready()
+    first = replace(FIRST, id="1", prefixes=(("one", 400),))
+
+    said = serve(engine, first)
+    answer = "".join(reply.content for reply in said if isinstance(reply, Token))
+    more = [Message(role="assistant", content=answer), Message(role="user", content=HISTORY[:300])]
+    messages = [*(first.messages or []), *more]
+    later = serve(engine, replace(first, id="2", messages=messages, prefixes=(("one", 400), ("two", 500))))
+
+    assert told(said) == (["one"], [])
+    assert told(later) == (["two"], [])
+
+
+def test_what_has_to_make_room_is_told(start_engine: Callable[..., Engine]) -> None:
+    """With a cap of a few chats the oldest go when the next ones come, and their names with them."""
+    engine = start_engine("--context", "2048", "--prompt-cache-mb", "1")
+    engine.hear_ready()
+
+    said: list[AnyReply] = []
+    for number in range(8):
+        messages = [Message(role="user", content=f"{number} {HISTORY}")]
+        said += serve(engine, replace(FIRST, id=str(number), messages=messages, prefixes=((f"chat {number}", 400),)))
+
+    stored, evicted = told(said)
+    assert stored == [f"chat {number}" for number in range(8)]
+    assert evicted == stored[: len(evicted)]
+    assert len(evicted) >= 4

@@ -22,7 +22,7 @@ def _ageing(self: Stage) -> list[str]:
     return [
         name
         for name in ("re", "sus")
-        if self.world.unread(name) and self.world.unread(name) == self.world.streams[name]
+        if self.world.streams[name] and not any(entry.reader for entry in self.world.streams[name])
     ]
 
 

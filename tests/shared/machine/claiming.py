@@ -1,12 +1,12 @@
-"""What a claim takes: which entry is for this worker, whether it can be run, and what it then is."""
+"""What a worker sees, and what it takes: which entry is for it, whether it can be run, and what it then is."""
 
 from typing import Literal, NamedTuple
 
-from .world import Entry, Job, Worker, World, conclude, conclude_cancelled, drop, enroll
+from worker.placement import WHEEL
 
-WHEEL = ("hi", "hi", "hi", "std", "hi", "hi", "std", "hi", "hi", "std", "hi", "lo")
+from .world import SLOTS, WINDOW, Entry, Job, Worker, World, conclude, conclude_cancelled, drop, enroll
+
 NOT_ON_MS, ROOM_AFTER_MS = 5_000, 3_000
-SLOTS = 2
 
 
 class Grant(NamedTuple):
@@ -19,49 +19,76 @@ class Grant(NamedTuple):
     body: bytes
 
 
-def claim(
-    world: World, worker_id: str, free: int, held: int, now_ms: int, *, yields: bool = False
-) -> list[Grant] | Literal["lease lost"]:
-    """Take up to so many waiting jobs."""
+class Seen(NamedTuple):
+    """What a look shows: the entries, by class in their order, and what is told beside them."""
+
+    entries: list[Entry]
+    another_is_free: bool
+    suspect: Entry | None
+    is_suspect_due: bool
+
+
+def look(world: World, worker_id: str, now_ms: int) -> Seen | Literal["lease lost"]:
+    """Fill the window up, and show what of it is for this worker. An ended lease shows nothing."""
+    worker = world.workers.get(worker_id)
+    if worker is None or worker.lease == "gone":
+        return "lease lost"
+    is_free = any(other.busy < SLOTS for other in world.alive() if other is not worker)
+    if worker.lease == "ended":
+        return Seen([], is_free, None, is_suspect_due=False)
+    suspect = next((entry for entry in world.waiting("sus")[:1] if _is_for(world, worker, entry, now_ms)), None)
+    is_due = bool(suspect and _has_to_make_room(world, worker, suspect, now_ms))
+    classes = ("re", "hi", "std", "lo")
+    for entry in [entry for name in classes for entry in world.streams[name] if not entry.reader]:
+        if _fit(world, entry):
+            entry.reader = WINDOW
+    window = [entry for name in classes for entry in world.streams[name] if entry.reader == WINDOW]
+    seen = [entry for entry in window if _is_for(world, worker, entry, now_ms)]
+    return Seen([entry for entry in seen if not _is_capped(world, entry)], is_free, suspect, is_due)
+
+
+def take(world: World, worker_id: str, entries: list[Entry], now_ms: int) -> list[Grant] | Literal["lease lost"]:
+    """Take these, as far as they can still be taken."""
     worker = world.workers.get(worker_id)
     if worker is None or worker.lease == "gone":
         return "lease lost"
     granted: list[Grant] = []
-    if worker.lease == "ended" or (yields and _another_is_free(world, worker)):
-        return granted
-    while len(granted) < free and (entry := _next(world, worker, held, now_ms)):
-        entry.reader = worker.id
-        world.consumers.add((entry.stream, worker.id))
-        if job := _fit(world, entry):
-            granted.append(_grant(worker, job))
-            held += 1
-            if entry.stream == "sus":
-                break
+    for entry in entries if worker.lease == "live" else []:
+        is_there = entry in world.streams[entry.stream]
+        is_next = entry.stream == "sus" and world.waiting("sus")[:1] == [entry]
+        may_take = entry.reader == WINDOW or (is_next and _is_for(world, worker, entry, now_ms))
+        if is_there and may_take:
+            entry.reader = worker.id
+            world.consumers.add((entry.stream, worker.id))
+            if job := _fit(world, entry):
+                granted.append(_grant(worker, job))
     return granted
 
 
-def _another_is_free(world: World, worker: Worker) -> bool:
-    return any(other.busy < SLOTS for other in world.alive() if other is not worker)
-
-
-def _next(world: World, worker: Worker, held: int, now_ms: int) -> Entry | None:
-    suspect = _head(world, worker, "sus", now_ms)
-    if suspect and _has_to_make_room(world, worker, suspect, now_ms):
-        return None if held else suspect
-    for stream in ("re", WHEEL[worker.turn % len(WHEEL)], "hi", "std", "lo"):
-        if entry := _head(world, worker, stream, now_ms):
-            return entry
-    return None if held else suspect
+def in_turn(worker: Worker, seen: Seen, free: int, held: int) -> list[Entry]:
+    """What comes first of what is seen."""
+    if seen.is_suspect_due:
+        return [] if held or not seen.suspect else [seen.suspect]
+    left, taken = list(seen.entries), list[Entry]()
+    while left and len(taken) < free:
+        order = ("re", WHEEL[(worker.turn + len(taken)) % len(WHEEL)], "hi", "std", "lo")
+        entry = next(entry for name in order for entry in left if entry.stream == name)
+        left.remove(entry)
+        taken.append(entry)
+    return taken or ([seen.suspect] if seen.suspect and not held else [])
 
 
 def _age_ms(entry: Entry, now_ms: int) -> int:
     return now_ms - int(entry.id.partition("-")[0])
 
 
-def _head(world: World, worker: Worker, stream: str, now_ms: int) -> Entry | None:
-    entry = next(iter(world.unread(stream)), None)
-    is_for_others = entry and entry.not_on == worker.host and world.another_host_lives(worker.host)
-    return None if entry is None or (is_for_others and _age_ms(entry, now_ms) < NOT_ON_MS) else entry
+def _is_capped(world: World, entry: Entry) -> bool:
+    return world.has_its_share(world.jobs[entry.job_id].tenant)
+
+
+def _is_for(world: World, worker: Worker, entry: Entry, now_ms: int) -> bool:
+    is_for_others = entry.not_on == worker.host and world.another_host_lives(worker.host)
+    return not is_for_others or _age_ms(entry, now_ms) >= NOT_ON_MS
 
 
 def _has_to_make_room(world: World, worker: Worker, suspect: Entry, now_ms: int) -> bool:

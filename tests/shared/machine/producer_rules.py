@@ -39,19 +39,28 @@ class ProducerRules(Stage):
         who=st.sampled_from(["background", "attached", "heard"]),
         may_wait=st.booleans(),
         twice=SELDOM,
+        tenant=st.sampled_from(["", "", "a", "b"]),
     )
     async def submit(
-        self, *, numbers: list[int], other_body: bool, job_class: Any, who: str, may_wait: bool, twice: bool
+        self,
+        *,
+        numbers: list[int],
+        other_body: bool,
+        job_class: Any,
+        who: str,
+        may_wait: bool,
+        twice: bool,
+        tenant: str,
     ) -> None:
         """Submit jobs, known or not, listening first or not; said again at once it finds that they are there."""
         asks = [(self._new_id(number), BODIES[other_body and n == 0]) for n, number in enumerate(numbers)]
         is_attached = who != "background"
-        how = {"job_class": job_class, "attached": is_attached, "may_wait": may_wait}
+        how = {"job_class": job_class, "attached": is_attached, "may_wait": may_wait, "tenant": tenant}
         for job_id in sorted({job_id for job_id, _ in asks} - self.world.heard) if who == "heard" else []:
             await self.ear.listen(job_id)
             self.world.heard.add(job_id)
         for _ in range(1 + twice):
-            expected = producing.submit(self.world, asks, job_class, is_attached=is_attached)
+            expected = producing.submit(self.world, asks, job_class, is_attached=is_attached, tenant=tenant)
             agree(expected, await self._submit([Submission(*ask, HOUR_MS) for ask in asks], **how))
 
     async def _submit(self, jobs: list[Submission], **how: Any) -> object:

@@ -9,7 +9,7 @@ Submitted = list[tuple[str, bool]]  # state, is new
 
 
 def submit(
-    world: World, asks: Sequence[tuple[str, bytes]], job_class: str, *, is_attached: bool
+    world: World, asks: Sequence[tuple[str, bytes]], job_class: str, *, is_attached: bool, tenant: str
 ) -> Submitted | Literal["queue_full", "idempotency_mismatch"]:
     """Add jobs, all or none, each id once; a refusal changes nothing."""
     fresh: dict[str, bytes] = {}
@@ -23,12 +23,12 @@ def submit(
         if is_new:
             fresh[job_id] = body
         answer.append((job.state if job and not is_new and job_id not in fresh else "waiting", is_new))
-    if fresh and sum(len(world.unread(name)) for name in CLASSES) + len(fresh) > world.limit:
+    if fresh and sum(len(world.waiting(name)) for name in CLASSES) + len(fresh) > world.limit:
         return "queue_full"
     for job_id, _ in asks:
         _reprieve(world.jobs.get(job_id))
     for job_id, body in fresh.items():
-        _begin(world, job_id, body, job_class, is_attached=is_attached)
+        _begin(world, job_id, body, job_class, is_attached=is_attached, tenant=tenant)
     return answer
 
 
@@ -42,12 +42,13 @@ def _reprieve(job: Job | None) -> None:
         job.cancel = ""
 
 
-def _begin(world: World, job_id: str, body: bytes, job_class: str, *, is_attached: bool) -> None:
+def _begin(world: World, job_id: str, body: bytes, job_class: str, *, is_attached: bool, tenant: str) -> None:
     lived = world.jobs.get(job_id)
     world.forewarned.discard(job_id)
     entry = Entry(job_id, job_class, body)
     world.streams[job_class].append(entry)
-    job = world.jobs[job_id] = Job(job_id, body, entry, job_class, is_attached)
+    job = world.jobs[job_id] = Job(job_id, body, entry, job_class, is_attached, tenant)
+    world.asked.add(tenant)
     job.attempt = job.born_at = lived.attempt if lived else 0
     job.is_timed = True
 

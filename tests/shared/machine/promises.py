@@ -1,5 +1,6 @@
 """What must hold of a queue at any instant, and at rest, whatever was done to it: told from what Redis holds alone."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -8,9 +9,11 @@ from shared.survey import Survey
 
 from .gist import is_end
 from .sight import Sight, gist_of_data
+from .world import WINDOW
 
 MAX_BARREN = 5  # attempts in a row without a token
 PERMANENT = {"jobs", "workers", "deadlines", "dead", "model", "limits", "tick", "cancels"}
+UNTIL_REST = {"win", "tenants"}  # gone as soon as nothing waits or runs
 
 
 def broken(sight: Sight, survey: Survey) -> list[str]:
@@ -22,6 +25,7 @@ def restless(sight: Sight) -> list[str]:
     """What a quiet system must not have: entries, deliveries, consumers, leases, deadlines, jobs without an end."""
     left = [f"{name} has {places}" for name, places in sight.streams.items() if places]
     left += [f"{what} is left" for what in (sight.consumers, sight.leases, sight.deadlines, sight.cancels) if what]
+    left += [f"{key} is left" for key in sight.expiries if key.partition(":")[0] in UNTIL_REST]
     left += [
         f"{job_id} has not ended" for job_id, each in sight.records.items() if each.get("state", "ended") != "ended"
     ]
@@ -58,7 +62,10 @@ def _records(sight: Sight) -> Iterator[str]:
 def _deliveries(sight: Sight) -> Iterator[str]:
     """Whatever is delivered has one owner, who runs it; whatever runs was delivered to its owner."""
     delivered = {
-        f"{name}:{place.id}": place for name, places in sight.streams.items() for place in places if place.reader
+        f"{name}:{place.id}": place
+        for name, places in sight.streams.items()
+        for place in places
+        if place.reader not in {"", WINDOW}
     }
     owned = {
         record["entry"]: record.get("owner", "")
@@ -76,7 +83,7 @@ def _deliveries(sight: Sight) -> Iterator[str]:
 
 def _keys(sight: Sight) -> Iterator[str]:
     for key, expires_at in sight.expiries.items():
-        if (expires_at < 0) != (key.partition(":")[0] in PERMANENT):
+        if (expires_at < 0) != (key.partition(":")[0] in PERMANENT | UNTIL_REST):
             yield f"{key} has {'no' if expires_at < 0 else 'a'} TTL"
     for job_id in sight.logs:
         if sight.expiries[f"log:{job_id}"] != sight.expiries.get(f"job:{job_id}"):
@@ -90,6 +97,10 @@ def _keys(sight: Sight) -> Iterator[str]:
 
 
 def _counts(sight: Sight, survey: Survey) -> Iterator[str]:
+    states = Counter(f"{each['state']} {each.get('tenant', '')}" for each in sight.records.values() if "state" in each)
+    unfinished = {what: n for what, n in states.items() if not what.startswith("ended ")}
+    if sight.tenants != unfinished:
+        yield f"of tenants' jobs Redis counts {sight.tenants}, there are {unfinished}"
     counted = {name: sight.waiting(name) for name in sight.streams}
     if (survey.waiting, survey.running) != (counted, sight.running()):
         yield f"the survey counts {survey.waiting} and {survey.running}, Redis holds {counted} and {sight.running()}"

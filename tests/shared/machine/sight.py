@@ -11,10 +11,11 @@ from shared.queue import LogEntry
 from tests.shared.conftest import Lab
 
 from .gist import gist_of
+from .world import WINDOW
 
 
 class Place(msgspec.Struct, frozen=True):
-    """An entry of a stream; `reader` is empty while it waits."""
+    """An entry of a stream; `reader` is empty while nobody has read it, and the window's while all see it."""
 
     id: str
     job_id: str
@@ -36,15 +37,16 @@ class Sight(msgspec.Struct, frozen=True):
     dead: list[tuple[str, str]]
     replies: list[tuple[str, str]]
     cancels: list[str]
+    tenants: dict[str, int]  # `waiting <tenant>`, `running <tenant>`: how many
     expiries: dict[str, int]  # key without the prefix → ms of Redis TIME; -1: none
 
     def waiting(self, stream: str) -> int:
-        """How many entries of a class nobody has claimed."""
-        return sum(not place.reader for place in self.streams[stream])
+        """How many entries of a class nobody has taken."""
+        return sum(place.reader in {"", WINDOW} for place in self.streams[stream])
 
     def running(self) -> int:
-        """How many entries were delivered."""
-        return sum(bool(place.reader) for places in self.streams.values() for place in places)
+        """How many entries were taken."""
+        return sum(place.reader not in {"", WINDOW} for places in self.streams.values() for place in places)
 
     def lasting(self) -> dict[str, object]:
         """All but leases and what else comes and goes with time, by name."""
@@ -69,6 +71,7 @@ async def look(here: Lab) -> Sight:
         ("ZRANGE", f"{prefix}{name}", "0", "-1", "WITHSCORES") for name in ("workers", "deadlines")
     ]
     fixed += [("XRANGE", f"{prefix}{name}", "-", "+") for name in ("dead", "reply:me", "cancels")]
+    fixed.append(("HGETALL", f"{prefix}tenants"))
     rows = [("XINFO", "STREAM", here.keys.jobs(name), "FULL", "COUNT", "0") for name in CLASSES]
     rows += [("HGETALL", here.keys.job(name)) for name in jobs] + [
         ("XRANGE", here.keys.log(name), "-", "+") for name in logs
@@ -76,6 +79,7 @@ async def look(here: Lab) -> Sight:
     told = iter(await here.client.commands([*fixed, *rows, *(("PEXPIRETIME", prefix + name) for name in names)]))
     leases, deadlines = (_pairs(next(told)) for _ in range(2))
     dead, replies, cancels = ([_texts(fields) for _, fields in next(told)] for _ in range(3))
+    tenants = _texts(next(told))
     infos = {name: _pairs(next(told)) for name in CLASSES}
     return Sight(
         now_ms=int(time[0]) * 1_000 + int(time[1]) // 1_000,
@@ -89,6 +93,7 @@ async def look(here: Lab) -> Sight:
         dead=[(fields["why"], fields.get("id", "")) for fields in dead],
         replies=[(fields["id"], gist_of_data(fields["e"].encode())) for fields in replies],
         cancels=[fields["id"] for fields in cancels],
+        tenants={what: int(n) for what, n in tenants.items()},
         expiries={name: next(told) for name in names},
     )
 
@@ -119,7 +124,8 @@ def _group(info: dict[str, Any]) -> dict[str, Any]:
 
 
 def _consumers(info: dict[str, Any]) -> list[str]:
-    return [_pairs(consumer)["name"].decode() for consumer in _group(info)["consumers"]]
+    names = [_pairs(consumer)["name"].decode() for consumer in _group(info)["consumers"]]
+    return [name for name in names if name != WINDOW]  # it stays
 
 
 def _places(stream: str, info: dict[str, Any]) -> list[Place]:

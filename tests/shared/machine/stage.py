@@ -14,7 +14,7 @@ from .picture import differences
 from .promises import broken
 from .sight import Sight, look
 from .site import LIMITS, Ear, Site, hold_time
-from .world import CLASSES, Worker, World
+from .world import CLASSES, Entry, Worker, World
 
 T = TypeVar("T")
 BODIES = (b'{"prompt":"one"}', b'{"prompt":"other"}')
@@ -60,6 +60,7 @@ class Stage(RuleBasedStateMachine):
         self.runs: list[Run] = []
         self.said: list[Said] = []
         self.ids: list[str] = []
+        self.seen: list[Entry] = []  # what looks have shown
         self.granted: set[tuple[str, int]] = set()
         self.tokens = 0
         self.is_sound = False

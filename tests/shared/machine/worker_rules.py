@@ -9,12 +9,14 @@ from shared.claims import Claimed, Claims, Ending, Row
 from shared.event import AnyEvent, Cancelled, Done, Error, Started, Token, Usage, encode_event
 
 from . import claiming, working
+from .claiming import Seen
 from .gist import gist_of
 from .picture import apart
 from .producer_rules import NUMBER, SELDOM
 from .promises import MAX_BARREN
 from .sight import look
 from .stage import Run, Said, Stage, agree, answer, deed, pick
+from .world import Entry
 
 HOSTS = ("mac0", "mac1")
 FEW = st.integers(0, 3)
@@ -54,11 +56,43 @@ class WorkerRules(Stage):
         while len(self.world.alive()) < len(HOSTS):
             await self.register(pick(HOSTS, number + len(self.workers)))
 
+    @deed(number=NUMBER)
+    async def look_on(self, number: int) -> None:
+        """Look, and take nothing."""
+        await self.look_as(self.worker(number))
+
+    @deed(number=NUMBER, numbers=st.lists(NUMBER, min_size=1, max_size=3))
+    async def take_what_was_seen(self, number: int, numbers: list[int]) -> None:
+        """Take what somebody saw at some time, the same twice even: only what still waits is to be had."""
+        if self.seen:
+            await self.take_for(self.worker(number), [pick(self.seen[-8:], each) for each in numbers])
+
+    async def look_as(self, worker: Claims) -> Seen | None:
+        """See what a worker sees; None for one that is dead."""
+        expected = claiming.look(self.world, worker.worker_id, await self.here.now_ms())
+        got = await answer(worker.look())
+        if isinstance(expected, str) or isinstance(got, str):
+            agree(expected, got)
+            return None
+        suspect = _name(expected.suspect) if expected.suspect else ""
+        told = (sorted(map(_name, expected.entries)), expected.another_is_free, suspect, expected.is_suspect_due)
+        waiting = sorted(job.entry for job in got.waiting)
+        agree(told, (waiting, got.another_is_free, got.suspect, got.is_suspect_due))
+        self.seen += [entry for entry in expected.entries if entry not in self.seen]
+        return expected
+
     async def claim_for(self, worker: Claims, free: int, *, yields: bool = False, is_lost: bool = False) -> None:
-        """Claim, and hold what is granted against the promises."""
-        held, now = len(self.held(worker)), await self.here.now_ms()
-        expected = claiming.claim(self.world, worker.worker_id, free, held, now, yields=yields)
-        got = await answer(worker.claim(free, held=held, yields=yields))
+        """Look, and take what is next."""
+        seen = await self.look_as(worker)
+        if seen and not (yields and seen.another_is_free):
+            held = len(self.held(worker))
+            entries = claiming.in_turn(self.world.workers[worker.worker_id], seen, free, held)
+            await self.take_for(worker, entries, is_lost=is_lost)
+
+    async def take_for(self, worker: Claims, entries: list[Entry], *, is_lost: bool = False) -> None:
+        """Take, and hold what is granted against the promises."""
+        expected = claiming.take(self.world, worker.worker_id, entries, await self.here.now_ms())
+        got = await answer(worker.take([_name(entry) for entry in entries]))
         granted = got if isinstance(got, list) else []
         agree(expected, got if isinstance(got, str) else [_grant(job) for job in granted])
         for job in granted:
@@ -234,6 +268,10 @@ class WorkerRules(Stage):
         if new and not run.sent:
             new[0] = Started(seq=run.seq + 1, worker="w", attempt=run.attempt, seed=1, prompt_tokens=1, prompt_hash="p")
         return [*old, *new]
+
+
+def _name(entry: Entry) -> str:
+    return f"{entry.stream}:{entry.id}"
 
 
 def _grant(job: Claimed) -> claiming.Grant:

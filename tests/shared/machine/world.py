@@ -9,6 +9,8 @@ from typing import Literal
 
 CLASSES = ("re", "hi", "std", "lo", "sus")
 DEAD_AFTER, SUSPECT_AFTER = 5, 3
+SLOTS = 2  # of each worker
+WINDOW = "~win"  # to whom entries are delivered that all may see, and nobody has
 
 
 @dataclass(eq=False)
@@ -35,6 +37,7 @@ class Job:
     entry: Entry
     job_class: str
     is_attached: bool = False
+    tenant: str = ""
     attempt: int = 0
     born_at: int = 0  # attempts of an earlier life, which ended because nobody listened
     state: Literal["waiting", "running", "ended"] = "waiting"
@@ -91,11 +94,17 @@ class World:
     forewarned: set[str] = field(default_factory=set[str])  # cancelled before anybody saw their entry
     cancels: list[str] = field(default_factory=list[str])
     dead: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # why, job
+    asked: set[str] = field(default_factory=set[str])  # the tenants that have asked for something
     replies: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])  # job, its end's gist
 
-    def unread(self, stream: str) -> list[Entry]:
-        """What waits in a class."""
-        return [entry for entry in self.streams[stream] if not entry.reader]
+    def waiting(self, stream: str) -> list[Entry]:
+        """What waits in a class, in the window or before it."""
+        return [entry for entry in self.streams[stream] if entry.reader in {"", WINDOW}]
+
+    def has_its_share(self, tenant: str) -> bool:
+        """Whether a tenant runs on half of the seats, while others ask too."""
+        running = sum(job.state == "running" and job.tenant == tenant for job in self.jobs.values())
+        return running * 2 >= SLOTS * len(self.alive()) and bool(self.asked - {tenant})
 
     def alive(self) -> list[Worker]:
         """Who holds a lease."""
@@ -115,9 +124,11 @@ def drop(world: World, entry: Entry) -> None:
 def enroll(world: World, entry: Entry) -> Job:
     """Make the record of an entry that came without one."""
     job = world.jobs[entry.job_id] = Job(entry.job_id, entry.body, entry, entry.stream)
+    world.asked.add("")
     if entry.job_id in world.forewarned:
         world.forewarned.remove(entry.job_id)
         job.cancel = "cancelled"
+    job.is_timed = True
     return job
 
 

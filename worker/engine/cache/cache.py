@@ -6,10 +6,12 @@ goes on from it does so on a copy. Tenants see nothing of each other, not even b
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
+from .labels import Labels
 from .prefixes import Key, Prefixes, key_of, length
 
 # Ids below which keeping a state costs more than reading them anew.
@@ -59,7 +61,9 @@ class PromptCache(Generic[S]):
         self._most_bytes = cap_bytes
         self._states: OrderedDict[tuple[str, Key], S] = OrderedDict()  # first what was of use longest ago
         self._shelves: dict[str, _Shelf] = {}
+        self.labels = Labels()
         self.held_bytes = 0
+        self.asked_tokens = 0
         self.hits = 0
         self.saved_tokens = 0
 
@@ -84,6 +88,7 @@ class PromptCache(Generic[S]):
 
     def find(self, tenant: str, ids: Sequence[int]) -> Hit[S] | None:
         """Find the state that serves the most of these ids, and count it as of use; None where it is too few."""
+        self.asked_tokens += len(ids)
         found = self._nearest(tenant, key_of(ids)) if self._states else None
         if found is None or found[1] < LEAST_TOKENS:
             return None
@@ -93,18 +98,27 @@ class PromptCache(Generic[S]):
         self.saved_tokens += tokens
         return Hit(self._states[tenant, key], tokens, length(key) - tokens)
 
-    def store(self, tenant: str, ids: Sequence[int], state: S) -> None:
-        """Keep the state that has read exactly these ids, if it is not larger than all that may be held."""
+    def store(self, tenant: str, ids: Sequence[int], state: S, labels: Iterable[str] = ()) -> None:
+        """Keep the state that has read exactly these ids, if it is not larger than all that may be held.
+
+        It serves these labels; if it can be trimmed, also those of the states that it makes superfluous.
+        """
         if state.kv_bytes > self._most_bytes:
             return
         key = key_of(ids)
-        for old in list(self._superfluous(tenant, key, state)):
-            self._drop(tenant, old)
+        replaced = [self._drop(tenant, old) for old in list(self._superfluous(tenant, key, state))]
         shelf = self._shelves.setdefault(tenant, _Shelf())
         (shelf.trimmable if state.can_trim else shelf.whole).add(key)
         self._states[tenant, key] = state
+        self.labels.put((tenant, key), [*labels, *chain.from_iterable(replaced if state.can_trim else ())])
         self.held_bytes += state.kv_bytes
         self._evict()
+
+    def label(self, tenant: str, ids: Sequence[int], labels: Collection[str]) -> None:
+        """Note that what serves most of these ids serves what bears these labels, too."""
+        found = self._nearest(tenant, key_of(ids)) if labels else None
+        if found is not None:
+            self.labels.put((tenant, found[0]), labels)
 
     def bound(self, most_bytes: int) -> None:
         """Hold at most so many bytes from now on, and never more than the cap: rows need the memory first."""
@@ -130,10 +144,12 @@ class PromptCache(Generic[S]):
         while self.held_bytes > self._most_bytes:
             self._drop(*next(iter(self._states)))
 
-    def _drop(self, tenant: str, key: Key) -> None:
+    def _drop(self, tenant: str, key: Key) -> Sequence[str]:
+        """Let go of a state, and tell its labels."""
         state = self._states.pop((tenant, key))
         self.held_bytes -= state.kv_bytes
         shelf = self._shelves[tenant]
         (shelf.trimmable if state.can_trim else shelf.whole).remove(key)
         if not shelf.trimmable and not shelf.whole:
             del self._shelves[tenant]
+        return self.labels.drop((tenant, key))

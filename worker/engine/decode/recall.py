@@ -6,8 +6,10 @@ the same; and, where states can't be trimmed, at the row's boundaries. It is cop
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from worker.engine.cache.cache import LEAST_TOKENS, PromptCache
+from worker.engine.cache.served import served
 
 from .drawn import Drawn
 from .model import KV, Model
@@ -58,13 +60,20 @@ class Recall:
                 self._drawn.setdefault(each.key, []).append(each.token)
 
     def keep(self, row: Row, fed: int, state: Callable[[], KV]) -> None:
-        """Keep the state that has read the row's first `fed` ids; it is asked for only where it is worth keeping."""
+        """Keep the state that has read the row's first `fed` ids; it is asked for only where it is worth keeping.
+
+        Else what is kept already serves this row's like as well, and bears its labels from now on.
+        """
         if not self.cache.has_room or fed < LEAST_TOKENS:
             return
         ids = [*row.ids, *self._drawn.get(row.key, ())][:fed]
         assert len(ids) == fed, "an id that was fed has been told before"
+        labels = partial(served, row.prefixes, prompt=row.prompt, read=fed)
         if fed - self.cache.known(row.tenant, ids) >= LEAST_TOKENS:
-            self.cache.store(row.tenant, ids, state())
+            kept = state()
+            self.cache.store(row.tenant, ids, kept, labels(can_trim=kept.can_trim))
+        else:
+            self.cache.label(row.tenant, ids, labels(can_trim=False))
 
     def forget(self, keys: Collection[int]) -> None:
         """Let go of what rows have drawn that are no more."""

@@ -17,11 +17,17 @@ class Row:
     limit: int  # how many may be generated in all
     settings: Settings
     tenant: str = ""  # whose rows may go on from its state
+    prefixes: Sequence[tuple[str, int]] = ()  # names of what the prompt begins with, and about how many ids each has
     boundaries: Sequence[int] = ()  # after how many ids its state is kept on the way, in rising order
     logprobs: int | None = None  # of how many of the likeliest ids to tell how likely; None: not even of the drawn one
     guide: Guide | None = None  # what its text must look like; fed with `drawn` ids already
 
     @property
+    def prompt(self) -> int:
+        """How many of its ids are the prompt's."""
+        return len(self.ids) - self.drawn
+
+    @property
     def longest(self) -> int:
         """The most ids it may come to hold."""
-        return len(self.ids) - self.drawn + self.limit
+        return self.prompt + self.limit

@@ -5,15 +5,17 @@ Nothing here waits or writes: a step returns how long it is meant to take, and `
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from shared.errors import PoolError, Refused
 from shared.event import Usage
 from shared.job import check_ask
-from worker.engine.wire import Done, Error, Generate, HandedBack, Started, Stats, encode_line
+from worker.engine.wire import Cached, Done, Error, Generate, HandedBack, Started, Stats, encode_line
 
 from .generation import Generation
 from .prompt import Prompt, render
+from .recall import Recall
 from .settings import Settings
 from .vocabulary import Vocabulary
 
@@ -35,9 +37,10 @@ class Batch:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._vocabulary = Vocabulary(settings.vocabulary)
+        self._vocabulary = Vocabulary(settings.vocabulary, settings.words)
         self._step_ns = round(settings.step_ms * _NS_PER_MS)
         self._prefill_ns = round(settings.prefill_ms_per_token * _NS_PER_MS)
+        self._recall = Recall(settings.prompt_cache_tokens)
         self._waiting: deque[Generation] = deque()
         self._rows: list[Generation] = []
         self.steps = 0
@@ -67,7 +70,7 @@ class Batch:
 
     def cancel(self, request_id: str) -> None:
         """Forget a request, wherever it is."""
-        self._rows = [row for row in self._rows if row.id != request_id]
+        self._let_go(lambda row: row.id == request_id)
         self._waiting = deque(row for row in self._waiting if row.id != request_id)
 
     def admit(self, now_ns: int) -> bytes:
@@ -76,7 +79,7 @@ class Batch:
         while self._waiting and len(self._rows) < self._settings.slots and not self._must_wait(self._waiting[0]):
             row = self._waiting.popleft()
             self._rows.append(row)
-            lines.append(row.begin(now_ns))
+            lines.append(row.begin(now_ns, self._recall.find(row.prefixes, row.prompt.tokens)))
         return b"".join(lines)
 
     def step(self, now_ns: int) -> Step:
@@ -88,10 +91,15 @@ class Batch:
         lines.extend([row.step(now_ns) for row in due])
         self.tokens += len(due)
         if any(row.is_ended for row in self._rows):
-            self._rows = [row for row in self._rows if not row.is_ended]
+            self._let_go(lambda row: row.is_ended)
         if due or takes_ns or not self._rows:
             return Step(b"".join(lines), takes_ns + self._step_ns)
         return Step(b"".join(lines), self._rest_ns(now_ns))
+
+    def news(self) -> bytes:
+        """Return what has changed of what the prompt cache serves, as a line if anything has."""
+        stored, evicted = self._recall.labels.changes()
+        return encode_line(Cached(stored=stored, evicted=evicted)) if stored or evicted else b""
 
     def stats(self) -> Stats:
         """Return the figures of this moment, those over time left at zero."""
@@ -106,6 +114,9 @@ class Batch:
             pressure=self._settings.pressure,
             handed_back=self.handed_back,
             steps=self.steps,
+            cache_hits=self._recall.hits,
+            cache_saved_tokens=self._recall.saved_tokens,
+            prompt_tokens=self._recall.asked_tokens,
         )
 
     def _check(self, ask: Generate, prompt: Prompt, *, is_by_hand: bool) -> None:
@@ -118,8 +129,8 @@ class Batch:
         if prompt.tokens >= limit:
             message = f"The prompt has {prompt.tokens} tokens; with at least one of answer it must fit in {limit}."
             raise Refused("context_length_exceeded", message, param=ask.prompt_field)
-        if ask.offered:
-            raise Refused("unsupported", "The script knows no tools.", param="tools")
+        if ask.must_call:
+            raise Refused("unsupported", "The script can't be made to call a tool.", param="tool_choice")
         if ask.resume and not all(0 <= token < self._vocabulary.size for token in ask.resume.tokens):
             raise Refused("invalid_value", f"`resume` has an id beyond {self._vocabulary.size}.", param="resume")
 
@@ -132,9 +143,16 @@ class Batch:
         leaving = [row for row in self._rows if row.is_full]
         is_alone = len(self._rows) == 1
         if leaving:
-            self._rows = [row for row in self._rows if row not in leaving]
+            self._let_go(lambda row: row in leaving)
             self.handed_back += len(leaving)
         return [encode_line(HandedBack(id=row.id, alone=is_alone)) for row in leaving]
+
+    def _let_go(self, is_leaving: Callable[[Generation], bool]) -> None:
+        """Free slots; what was read there is kept for others."""
+        for row in self._rows:
+            if is_leaving(row) and not row.prefill_left:
+                self._recall.store(row.prefixes, row.prompt.tokens, row.count)
+        self._rows = [row for row in self._rows if not is_leaving(row)]
 
     def _prefill(self, now_ns: int) -> tuple[list[bytes], int]:
         """Compute the next chunk of the first row that needs one; where prefill costs nothing, all of them."""
@@ -147,6 +165,8 @@ class Batch:
             tokens = min(row.prefill_left, PREFILL_CHUNK) if self._prefill_ns else row.prefill_left
             lines.append(row.prefill(tokens, now_ns))
             done += tokens
+            if not row.prefill_left:
+                self._recall.store(row.prefixes, row.prompt.tokens)
         return lines, done * self._prefill_ns
 
     def _rest_ns(self, now_ns: int) -> int:

@@ -8,6 +8,7 @@ from shared.event import Reason, Timings, TokenLogprob, Usage
 from worker.engine.text.stop import StopMatcher
 from worker.engine.wire import Done, Generate, Prefill, Started, Token, encode_line
 
+from .calls import calls_in
 from .draw import after, draw, root
 from .faults import FaultKind, faults_in, full_in, pace_in, strike
 from .likelihood import logprob_behind
@@ -33,6 +34,7 @@ class Generation:
     ) -> None:
         self.id = ask.id
         self.prompt = prompt
+        self.prefixes = ask.prefixes
         self.is_by_hand = is_by_hand
         self.count = 0  # ids so far, those of earlier attempts included
         self.reason: Reason | None = None
@@ -45,7 +47,9 @@ class Generation:
         # The part of every token line before the content, as `encode_line` would write it.
         self._head = encode_line(Token(id=ask.id))[:-2] + b","
         self._logprobs = ask.logprobs
-        self._is_plain = self._stops is None and not is_by_hand and ask.logprobs is None
+        self._calls = calls_in(ask, prompt)
+        self._last_call_at = min(self._calls, default=None) if ask.has_one_call else None
+        self._is_plain = self._stops is None and not is_by_hand and ask.logprobs is None and not self._calls
         self._go_on_after(ask.resume.tokens if ask.resume else [])
         self.prefill_left = prompt.tokens + self.count
         self._faults: dict[int, FaultKind] = {
@@ -54,6 +58,7 @@ class Generation:
         self._full_at = None if is_by_hand else full_in(prompt.text, self.count)
         self._pace_ns = (pace_in(prompt.text) or 0) * _NS_PER_MS
         self.due_ns = 0
+        self._cached_tokens = 0
         self._taken_ns = self._admitted_ns = self._decoding_ns = now_ns
 
     @property
@@ -63,12 +68,16 @@ class Generation:
             return False
         return self.count + 1 >= self._full_at
 
-    def begin(self, now_ns: int) -> bytes:
-        """Take a slot; the line says so."""
+    def begin(self, now_ns: int, cached_tokens: int) -> bytes:
+        """Take a slot, with so much of the prompt read before; the line says so."""
         self._admitted_ns = self._decoding_ns = now_ns
+        self._cached_tokens = cached_tokens
+        self.prefill_left -= cached_tokens
         if self.is_by_hand:
             return b""
-        return encode_line(Started(id=self.id, prompt_tokens=self.prompt.tokens, prompt_hash=self.prompt.hash))
+        tokens, prompt_hash = self.prompt.tokens, self.prompt.hash
+        started = Started(id=self.id, prompt_tokens=tokens, prompt_hash=prompt_hash, cached_tokens=cached_tokens)
+        return encode_line(started)
 
     def prefill(self, tokens: int, now_ns: int) -> bytes:
         """Compute some of the prompt, and strike with what its directives ask for there."""
@@ -99,7 +108,7 @@ class Generation:
         return garbage + self._carefully(edge, logprobs, now_ns)
 
     def _carefully(self, edge: Edge, logprobs: list[TokenLogprob], now_ns: int) -> bytes:
-        """Do what most ids don't need: stop strings, logprobs, the end, a peer without `op`."""
+        """Do what most ids don't need: stop strings, logprobs, calls, the end, a peer without `op`."""
         token = self._token(self._show(edge), edge.id, logprobs)
         return token if self.reason is None else token + self._done(self.reason, now_ns)
 
@@ -111,7 +120,7 @@ class Generation:
         """
         text = edge.text if self._stops is None else self._stops.feed(edge.text)
         is_stopped = self._stops is not None and self._stops.has_matched
-        if edge.id == EOS or is_stopped:
+        if edge.id == EOS or is_stopped or self.count == self._last_call_at:
             self.reason = "stop"
         elif self.count >= self._limit:
             self.reason = "length"
@@ -132,9 +141,10 @@ class Generation:
         self._resumed = self.count
 
     def _token(self, text: str, token_id: int, logprobs: list[TokenLogprob]) -> bytes:
+        calls = [self._calls[self.count]] if self.count in self._calls else []
         if not self.is_by_hand:
-            return encode_line(Token(id=self.id, content=text, tokens=[token_id], logprobs=logprobs))
-        return encode_line(Token(id=self.id, content=text)) if text else b""
+            return encode_line(Token(id=self.id, content=text, tool_calls=calls, tokens=[token_id], logprobs=logprobs))
+        return encode_line(Token(id=self.id, content=text, tool_calls=calls)) if text or calls else b""
 
     def _done(self, reason: Reason, now_ns: int) -> bytes:
         self.is_ended = True
@@ -143,6 +153,8 @@ class Generation:
             prefill_ms=(self._decoding_ns - self._admitted_ns) / _NS_PER_MS,
             decode_ms=(now_ns - self._decoding_ns) / _NS_PER_MS,
         )
-        usage = Usage(prompt_tokens=self.prompt.tokens, completion_tokens=self.count)
+        usage = Usage(self.prompt.tokens, self.count, cached_tokens=self._cached_tokens)
         stop = self._stops.matched if self._stops else None
+        if reason == "stop" and any(place <= self.count for place in self._calls):
+            reason = "tool_calls"
         return encode_line(Done(id=self.id, reason=reason, usage=usage, timings=timings, stop=stop))

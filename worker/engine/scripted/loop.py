@@ -54,7 +54,7 @@ class Loop:
         while not (self._is_at_eof and self._batch.is_idle and not lines):
             lines += self._take_in(may_wait=self._is_still and not lines)
             now_ns = time.monotonic_ns()
-            lines += (b"" if self._is_held else self._batch.admit(now_ns)) + self._stats(now_ns)
+            lines += (b"" if self._is_held else self._batch.admit(now_ns)) + self._news() + self._stats(now_ns)
             if lines:
                 self._pipe.write(lines)
             lines = b""
@@ -96,6 +96,9 @@ class Loop:
                 return b""
             case Generate() as ask:
                 return self._batch.take(ask, is_by_hand=not taken.has_op, now_ns=time.monotonic_ns())
+
+    def _news(self) -> bytes:
+        return self._batch.news() if self._has_op_peer else b""
 
     def _stats(self, now_ns: int) -> bytes:
         if not self._has_op_peer or self._rates.due_in_s(now_ns) > 0:

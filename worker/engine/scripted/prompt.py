@@ -32,12 +32,13 @@ def render(ask: Ask) -> Prompt:
     if ask.tokens is not None:
         return Prompt(b"tokens" + _ENCODE(ask.tokens), len(ask.tokens), "")
     if ask.prompt is not None and ask.kind == "text":
-        return Prompt(b"text" + ask.prompt.encode(), _count(ask.prompt), ask.prompt)
+        return Prompt(b"text" + ask.prompt.encode(), _count(ask.prompt.encode()), ask.prompt)
     messages = ask.messages or [Message(role="user", content=ask.prompt or "")]
-    canonical = b"chat" + _ENCODE((messages, ask.template_kwargs))
-    tokens = sum(_count(message.content or "") + _TURN_TOKENS for message in messages)
+    offered = _ENCODE(ask.offered) if ask.offered else b""
+    canonical = b"chat" + _ENCODE((messages, ask.template_kwargs)) + offered
+    tokens = sum(_count((message.content or "").encode()) + _TURN_TOKENS for message in messages) + _count(offered)
     return Prompt(canonical, tokens, "\n".join(message.content or "" for message in messages))
 
 
-def _count(text: str) -> int:
-    return -(-len(text.encode()) // 4)
+def _count(text: bytes) -> int:
+    return -(-len(text) // 4)

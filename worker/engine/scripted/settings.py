@@ -7,7 +7,7 @@ from typing import Literal, NoReturn
 import msgspec
 
 from .faults import Fault, parse_fault
-from .vocabulary import DEFAULT_SIZE, PIECES
+from .vocabulary import DEFAULT_SIZE, PIECES, Words
 
 
 class UsageError(Exception):
@@ -22,8 +22,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: int = 8_192
     step_ms: float = 5.0
     prefill_ms_per_token: float = 0.0
+    prompt_cache_tokens: int = 0  # 0: every prompt is read from its beginning
     load_ms: float = 0.0
     vocabulary: int = DEFAULT_SIZE
+    words: Words = "plain"
     eos_every: int | None = None  # None: every generation runs to its limit or a stop string
     pressure: Literal["", "soft", "hard"] = ""
     fault: Fault | None = None
@@ -36,7 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def fingerprint(self) -> str:
         """Return what two scripted engines must share to give the same answers."""
-        return f"scripted-{self.vocabulary}-{self.eos_every or 'endless'}"
+        words = "" if self.words == "plain" else f"-{self.words}"
+        return f"scripted-{self.vocabulary}-{self.eos_every or 'endless'}{words}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -52,8 +55,16 @@ def read_settings(argv: Sequence[str]) -> Settings:
     parser.add_argument("--context-tokens", "--context", type=_whole(1, 10_000_000), default=8_192)
     parser.add_argument("--step-ms", type=_milliseconds, default=5.0, help="0: as fast as it goes")
     parser.add_argument("--prefill-ms-per-token", type=_milliseconds, default=0.0)
+    parser.add_argument(
+        "--prompt-cache-tokens",
+        type=_whole(0, 1_000_000_000),
+        default=0,
+        help="how much of what it served before needs no prefill, told by the requests' `prefixes`",
+    )
     parser.add_argument("--load-ms", type=_milliseconds, default=0.0)
-    parser.add_argument("--vocabulary", type=_whole(len(PIECES) + 1, 1_000_000), default=DEFAULT_SIZE, metavar="IDS")
+    least = max(map(len, PIECES.values())) + 1
+    parser.add_argument("--vocabulary", type=_whole(least, 1_000_000), default=DEFAULT_SIZE, metavar="IDS")
+    parser.add_argument("--words", choices=tuple(PIECES), default="plain", help="hostile: all that breaks readers")
     parser.add_argument(
         "--eos-every", type=_whole(1, 1_000_000), help="end a turn at one id in so many (default: never)"
     )

@@ -6,6 +6,8 @@ piece of the reply line ready made: walking them is all that a step costs.
 """
 
 import codecs
+from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -23,7 +25,20 @@ _BROKEN = (
     *(b"\x95", b"\x88", b"\xa9", b"\x95\x88", b"\x99\x82", b"\x9a\x80"),
     *(b"\x95 ", b"\x88\xeb", b"\xa9\xf0\x9f", b"\x95\x88."),
 )
-PIECES: tuple[bytes, ...] = (*(text.encode() for text in _WHOLE), *_BROKEN)
+# What a reader of streams, a terminal or a page may take for something else than text. Cut where readers join pieces:
+# a line's end in two, an event's end before what looks like a field, characters that become one with their neighbours.
+_HOSTILE = (
+    *("", "a", " ", '"', "\\", "\n", "\r", "\r\n", "\n\n", "\r\r", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029"),
+    *("data: ", "data:[DONE]\n\n", "event: error\n", "id: 1\n", "id\n", "retry: 0\n", ": ", "}\n\n", "[DONE]"),
+    *("\0", "\x1b[2J", "\x1b]0;title\a", "\b", "\x7f", "\x9b31m", "\u202e", "\u200b", "\ufeff", "\ufffd", "\uffff"),
+    *("</script><script>", "<!--", "]]>", "&quot;", "\\u0000", "\\ud83d", "\\ude42", "\\n", "%00", "${x}"),
+    *("👩", "\u200d", "🚀", "🇰", "🇷", "\u0301", "\U0010ffff", "각", "ᄀ", "ᅡ"),
+)
+Words = Literal["plain", "hostile"]
+PIECES: Mapping[Words, tuple[bytes, ...]] = {
+    "plain": (*(text.encode() for text in _WHOLE), *_BROKEN),
+    "hostile": (*(text.encode() for text in _HOSTILE), *_BROKEN),
+}
 _ENCODE = msgspec.json.Encoder().encode
 
 
@@ -43,27 +58,28 @@ class Edge:
 class Node:
     """What may follow the bytes held back; `ids` are those whose bytes go on with them."""
 
-    __slots__ = ("_edges", "_vocabulary", "held", "ids")
+    __slots__ = ("_edges", "held", "ids", "vocabulary")
 
     def __init__(self, vocabulary: "Vocabulary", held: bytes) -> None:
         self.held = held
         self.ids = vocabulary.ids_behind(held)
-        self._vocabulary = vocabulary
+        self.vocabulary = vocabulary
         self._edges: dict[int, Edge] = {}
 
     def edge(self, token_id: int) -> Edge:
         """Return the edge of an id, also of one that may not follow: a wrong resume shows as U+FFFD."""
         edge = self._edges.get(token_id)
         if edge is None:
-            edge = self._edges[token_id] = self._vocabulary.link(self.held, token_id)
+            edge = self._edges[token_id] = self.vocabulary.link(self.held, token_id)
         return edge
 
 
 class Vocabulary:
-    """`size` ids, of which 0 ends the turn; the others stand for `PIECES`, over and over."""
+    """`size` ids, of which 0 ends the turn; the others stand for the `PIECES` of these words, over and over."""
 
-    def __init__(self, size: int = DEFAULT_SIZE) -> None:
-        assert size > len(PIECES), "every piece needs an id, or a node may have none to draw"
+    def __init__(self, size: int = DEFAULT_SIZE, words: Words = "plain") -> None:
+        self._pieces = PIECES[words]
+        assert size > len(self._pieces), "every piece needs an id, or a node may have none to draw"
         self.size = size
         self._nodes: dict[bytes, Node] = {}
         self.start = self.node(b"")
@@ -77,19 +93,18 @@ class Vocabulary:
 
     def ids_behind(self, held: bytes) -> tuple[int, ...]:
         """Return the ids whose bytes may follow."""
-        may_follow = [_is_utf8_so_far(held + piece) for piece in PIECES]
-        return tuple(token_id for token_id in range(1, self.size) if may_follow[(token_id - 1) % len(PIECES)])
+        may_follow = [_is_utf8_so_far(held + piece) for piece in self._pieces]
+        return tuple(token_id for token_id in range(1, self.size) if may_follow[(token_id - 1) % len(self._pieces)])
 
     def link(self, held: bytes, token_id: int) -> Edge:
         """Build an edge: decode what is whole, hold back the rest."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        text = decoder.decode(held + piece_of(token_id))
+        text = decoder.decode(held + self.piece_of(token_id))
         return Edge(token_id, text, self.node(decoder.getstate()[0]))
 
-
-def piece_of(token_id: int) -> bytes:
-    """Return the bytes that an id stands for."""
-    return b"" if token_id == EOS else PIECES[(token_id - 1) % len(PIECES)]
+    def piece_of(self, token_id: int) -> bytes:
+        """Return the bytes that an id stands for."""
+        return b"" if token_id == EOS else self._pieces[(token_id - 1) % len(self._pieces)]
 
 
 def _is_utf8_so_far(data: bytes) -> bool:

@@ -1,0 +1,97 @@
+-- What waits for somebody like me: the window of each class, filled up, and who has served what it begins with.
+-- KEYS  1 the queue's prefix
+-- ARGV  1 me (incarnation)  2 my host
+-- RETURNS  {'OK', now_ms, another is free (0|1), {suspect, due (0|1)}, {last re, hi, std, lo, sus},
+--           {entry, tenant, outline, home's name or '', its place in `homes` from 1, or 0}, …} · {'DEAD'}: no lease
+--          `suspect`: one that waits to run alone, or ''; due: I have to make room for it. `last …`: the ids behind which
+--          a doorbell can wait
+-- Atomic, since an entry is read into the window and has its record there, or neither.
+local me, host = ARGV[1], ARGV[2]
+local now = now_ms()
+local lease = tonumber(redis.call('ZSCORE', T .. ':workers', me))
+if not lease then return {'DEAD'} end
+
+-- While others ask too, a tenant has at most half of the seats.
+local slots, is_at_cap = slots_of_all(now), {}
+local function has_its_share(tenant)
+  if is_at_cap[tenant] == nil then
+    local running = tonumber(redis.call('HGET', T .. ':tenants', 'running ' .. tenant)) or 0
+    is_at_cap[tenant] = slots > 0 and running >= slots / 2 and others_ask(tenant, now)
+  end
+  return is_at_cap[tenant]
+end
+
+-- What of a class's window is open to anybody, as {entry id, what is known of it}.
+local function open_in(class)
+  local open, packed = {}, redis.call('HGETALL', window(class))
+  for i = 1, #packed, 2 do
+    local seen = seen_in_window(packed[i + 1])
+    if not has_its_share(seen.tenant) then open[#open + 1] = {packed[i], seen} end
+  end
+  return open
+end
+
+-- Reads what has come into the window, and clears away what is over or broken; tells whether there is room for more.
+-- What is not open takes no room, or a flood would hide everything behind it.
+local function fill(class)
+  local held = redis.call('HLEN', window(class))
+  local room = WINDOW_SIZE - held
+  if room <= 0 then room = math.min(WINDOW_SIZE - #open_in(class), WINDOW_MOST - held) end
+  if room <= 0 or redis.call('XLEN', jobs(class)) == 0 then return room > 0 end
+  ensure_group(class)
+  local read = redis.call('XREADGROUP', 'GROUP', GROUP, WINDOW, 'COUNT', room, 'STREAMS', jobs(class), '>')
+  for _, found in ipairs(read and read[1][2] or {}) do
+    local fields = map(found[2])
+    if is_for_another_version(fields.v, now) or fit(class, found[1], fields, now) then
+      put_in_window(class, found[1], fields)
+      room = room - 1
+    end
+  end
+  return room > 0
+end
+
+-- Of a job's boundaries the first that a living worker has served, and its place among them.
+local is_home = {}
+local function home_of(outline)
+  for place, hash in ipairs(boundaries_in(outline)) do
+    local wid = redis.call('GET', home(hash))
+    if wid then
+      if is_home[wid] == nil then is_home[wid] = may_serve(wid, now) end
+      if is_home[wid] then return wid, place end
+    end
+  end
+  return '', 0
+end
+
+-- Nobody buried me, so my jobs are still mine; but a lease that ended takes no more of them before it is renewed.
+local is_late, suspect, is_due = lease <= now, '', 0
+if not is_late then
+  local entry_id, fields = first_suspect(host, now)
+  if entry_id then
+    suspect = 'sus:' .. entry_id
+    is_due = is_to_make_room(me, entry_id, fields.not_on, now) and 1 or 0
+  end
+end
+
+local last, told = {}, {}
+for _, class in ipairs(STREAMS) do
+  local has_room = class ~= 'sus' and not is_late and fill(class)
+  if redis.call('EXISTS', jobs(class)) == 0 then
+    last[#last + 1] = '0-0'
+  elseif has_room and next_unread(class) then -- there was so much to clear away that more lies behind it
+    last[#last + 1] = position(class)
+  else
+    last[#last + 1] = map(redis.call('XINFO', 'STREAM', jobs(class)))['last-generated-id']
+  end
+end
+
+is_at_cap = {} -- who has asked may be known better now
+for _, class in ipairs(is_late and {} or STREAMS) do
+  for _, found in ipairs(open_in(class)) do
+    local entry_id, seen = found[1], found[2]
+    if not is_for_another_version(seen.v, now) and not is_kept_from(host, seen.not_on, entry_id, now) then
+      told[#told + 1] = {class .. ':' .. entry_id, seen.tenant, seen.outline, home_of(seen.outline)}
+    end
+  end
+end
+return {'OK', int(now), another_is_free(me, now) and 1 or 0, {suspect, is_due}, last, unpack(told)}

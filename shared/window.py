@@ -1,0 +1,62 @@
+"""What a worker sees of a queue before it takes anything: the jobs that wait, and where their prompts were served."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from .outline import Prefix, decode_outline
+
+
+class Waiting(NamedTuple):
+    """A job that nobody has taken. Times are Redis TIME, in seconds; tokens are its producer's estimates."""
+
+    entry: str  # <class>:<entry id>, by which it is taken
+    cls: str
+    arrived: float
+    tokens: float
+    prefixes: Sequence[Prefix] = ()  # what its prompt begins with, shallow to deep
+    home: str = ""  # the living worker that served the deepest known of them, "" if none
+    home_tokens: int = 0
+    tenant: str = ""
+
+
+class Window(msgspec.Struct, frozen=True):
+    """One look at the queue."""
+
+    waiting: Sequence[Waiting]
+    now_s: float
+    another_is_free: bool  # as the workers told last
+    suspect: str = ""  # the entry of a job that has to run alone, if one waits for this host
+    is_suspect_due: bool = False  # this worker is the one to become empty for it
+    behind: Sequence[str] = ()  # ids, one a class, behind which a doorbell can wait
+
+
+def read_window(reply: Sequence[Any]) -> Window:
+    """Take the answer of the script `look` apart."""
+    now_ms, another_is_free, (suspect, is_due), last_ids, *rows = reply
+    return Window(
+        waiting=list(_waiting(rows)),
+        now_s=int(now_ms) / 1_000,
+        another_is_free=bool(another_is_free),
+        suspect=suspect.decode(),
+        is_suspect_due=bool(is_due),
+        behind=[last.decode() for last in last_ids],
+    )
+
+
+def _waiting(rows: Iterable[Sequence[Any]]) -> Iterable[Waiting]:
+    for entry, tenant, told, home, place in rows:
+        outline = decode_outline(told.decode())
+        name = entry.decode()
+        job_class, _, entry_id = name.partition(":")
+        yield Waiting(
+            entry=name,
+            cls=job_class,
+            arrived=int(entry_id.partition("-")[0]) / 1_000,
+            tokens=outline.tokens,
+            prefixes=outline.prefixes,
+            home=home.decode(),
+            home_tokens=outline.homes[place - 1].tokens if 0 < place <= len(outline.homes) else 0,
+            tenant=tenant.decode(errors="replace"),
+        )
