@@ -13,6 +13,9 @@ PYTHON ?= python3
 UV_ON_PATH := $(shell command -v uv 2>/dev/null)
 UV := $(if $(UV_ON_PATH),$(UV_ON_PATH),.tools/uv/bin/uv)
 ARGS ?=
+# Everyday tests wait more than they compute: two processes of them, each with brokers and ports of its own. PARALLEL= for
+# one. The long ones fill the cores by themselves.
+PARALLEL ?= -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help up test long chaos lint wheel lock asyncapi
@@ -24,7 +27,7 @@ up: $(UV)
 	@$(UV) run mlx-pool up $(ARGS)
 
 test: $(UV)
-	@$(UV) run pytest -m "not long" $(ARGS)
+	@$(UV) run pytest $(PARALLEL) -m "not long" $(ARGS)
 
 long: $(UV)
 	@$(UV) run pytest -m long $(ARGS)

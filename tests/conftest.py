@@ -8,7 +8,6 @@ import importlib.util
 import inspect
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,11 +15,31 @@ from pathlib import Path
 
 import pytest
 import redis as sync_redis
+from hypothesis import HealthCheck, settings
 
 from shared.connection import Broker as Client
 from shared.connection import connect
+from tests.ports import FreePort, Ports
 
 pytest_plugins = ["tests.pool", "tests.certificates"]
+
+
+def pytest_configure() -> None:
+    """Let Hypothesis take its time: how quick an example is depends on what runs beside it."""
+    settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("unhurried")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let the story's failures be told first, whichever process found its own first."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    for kind in ("failed", "error"):
+        if reporter is not None:
+            reporter.stats.get(kind, []).sort(key=_is_no_story)
+
+
+def _is_no_story(report: pytest.TestReport) -> bool:
+    return not report.nodeid.startswith("tests/story/")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -52,17 +71,11 @@ def broker_binary() -> str:
     return str(next(Path(spec.origin).parent.glob("_binaries/*/valkey-server")))
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Broker:
     """A Redis or Valkey process of the tests' own."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.port = _free_port()
+    def __init__(self, folder: Path, port: int, *options: str) -> None:
+        self.port = port
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = folder
         self._options = options
@@ -106,8 +119,22 @@ class Broker:
 
 
 @pytest.fixture(scope="session")
-def _shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:  # pyright: ignore[reportUnusedFunction] a fixture
-    broker = Broker(tmp_path_factory.mktemp("broker"))
+def ports() -> Iterator[Ports]:
+    """The ports of this process of tests."""
+    ports = Ports()
+    yield ports
+    ports.close()
+
+
+@pytest.fixture(scope="session")
+def free_port(ports: Ports) -> FreePort:
+    """Find a port that nobody has, and that nobody takes meanwhile."""
+    return ports.pick
+
+
+@pytest.fixture(scope="session")
+def _shared_broker(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Broker]:  # pyright: ignore[reportUnusedFunction] a fixture
+    broker = Broker(tmp_path_factory.mktemp("broker"), ports.pick())
     broker.start()
     yield broker
     broker.kill()
@@ -126,25 +153,19 @@ def broker(_shared_broker: Broker) -> Iterator[str]:
     client.close()
 
 
-@pytest.fixture(scope="session")
-def free_port() -> Callable[[], int]:
-    """Find a port that nobody has at this moment."""
-    return _free_port
-
-
 @pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[Broker]:
+def own_broker(tmp_path: Path, free_port: FreePort) -> Iterator[Broker]:
     """A started broker that the test may kill, freeze and start again."""
-    broker = Broker(tmp_path)
+    broker = Broker(tmp_path, free_port())
     broker.start()
     yield broker
     broker.kill()
 
 
 @pytest.fixture
-def durable_broker(tmp_path: Path) -> Iterator[Broker]:
+def durable_broker(tmp_path: Path, free_port: FreePort) -> Iterator[Broker]:
     """One that loses nothing when it is killed, however busy the disk is."""
-    broker = Broker(tmp_path, "--appendfsync", "always")
+    broker = Broker(tmp_path, free_port(), "--appendfsync", "always")
     broker.start()
     yield broker
     broker.kill()

@@ -1,5 +1,6 @@
 """A whole pool of real processes on loopback: broker, gateway, and workers with the scripted engine."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -15,8 +16,8 @@ import pytest
 
 from shared.connection import Broker as Client
 from shared.connection import connect
+from tests.ports import FreePort
 
-FreePort = Callable[[], int]
 MODEL = "scripted"
 
 
@@ -58,6 +59,7 @@ class Pool:
                 seen = (await self.http.get("/pool")).json()["workers"]
                 if sum(worker["state"] == "ready" for worker in seen) >= workers:
                     return
+            await asyncio.sleep(0.02)  # the cores are theirs who start
 
     @contextlib.asynccontextmanager
     async def client(self) -> AsyncGenerator[Client]:

@@ -47,6 +47,11 @@ class Book:
         self.touch()
         return was_held
 
+    def let_go(self) -> None:
+        """Let no run take in more: each is as it is told now, and another worker goes on from there."""
+        for run in self:
+            run.let_go()
+
     def entries(self) -> list[str]:
         """The queue entries that are held."""
         return [run.claimed.entry for run in self._runs.values()]

@@ -259,6 +259,7 @@ class Incarnation:
 
     async def _hand_over(self) -> None:
         """Give what still runs to other workers, in mid-stream, with all that was said so far."""
+        self.book.let_go()
         try:
             await self._flusher.flush()
             for run in self.book:

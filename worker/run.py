@@ -45,6 +45,7 @@ class Run:
         self.outcome = ""  # a reason or a code, beside the ending
         self.is_handed_back = False  # by the engine, for want of memory
         self.has_no_room = False  # even with the engine to itself
+        self.is_let_go = False  # by this worker, for another to go on
         self._acked_seq = claimed.seq  # Redis has everything up to here
         self._numbered_from = claimed.seq + 1  # seq of _numbered[0]
         self._numbered: list[bytes] = []
@@ -88,7 +89,7 @@ class Run:
 
     def add(self, event: AnyEvent) -> None:
         """Take in an event from the engine; a terminal one closes the attempt, later ones are dropped."""
-        if self.ending is not None:
+        if self.ending is not None or self.is_let_go:
             return
         match event:
             case Token():
@@ -109,6 +110,10 @@ class Run:
         """Note that the engine has let it go: once Redis has all that it said, another attempt is to go on."""
         self.is_handed_back, self.has_no_room = True, has_no_room
         self.prefill_left = 0
+
+    def let_go(self) -> None:
+        """Take in nothing more: what the engine still says of it, the next attempt says again."""
+        self.is_let_go = True
 
     def usage(self) -> Usage:
         """Token counts so far."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from shared.errors import Fault
 from shared.keys import Keys
 from shared.queue import Queue
 from tests.engine.hermes import TEMPLATE
+from tests.ports import Ports
 
 from .broker import HOST, Broker
 from .namespace import Namespace
@@ -30,10 +30,11 @@ class Pool:
     def __init__(self, shape: Shape, folder: Path, seed: int) -> None:
         self.shape = shape
         self.keys = Keys(MODEL)
-        self.ports = [_free_port() for _ in range(shape.gateways)]
+        self._free_ports = Ports()
+        self.ports = [self._free_ports.pick() for _ in range(shape.gateways)]
         self.proxies: dict[str, Proxy] = {}
         self.namespaces = {f"mac-{n + 1}": Namespace(n) for n in range(shape.workers if shape.is_apart else 0)}
-        self.broker = Broker(_free_port(), folder, fsync=shape.fsync)
+        self.broker = Broker(self._free_ports.pick(), folder, fsync=shape.fsync)
         self.redis = connect(self.broker.url, name="driver")
         self._folder = folder
         self._seed = seed
@@ -72,6 +73,7 @@ class Pool:
         for namespace in self.namespaces.values():
             namespace.close()
         self.broker.forget()
+        self._free_ports.close()
 
     async def _write_model(self) -> None:
         if self.shape.model:
@@ -138,7 +140,7 @@ class Pool:
             return self.broker.url
         host = self.namespaces[name].here if name in self.namespaces else HOST
         chance = random.Random(f"{self._seed}/{name}")
-        proxy = self.proxies[name] = Proxy(_free_port(), self.broker.port, chance, host=host)
+        proxy = self.proxies[name] = Proxy(self._free_ports.pick(), self.broker.port, chance, host=host)
         return f"redis://{host}:{proxy.port}/0"
 
 
@@ -155,12 +157,6 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, *, within_s
             raise TimeoutError(f"not within {within_s} s: {what}")
         await asyncio.sleep(0.05)
     return time.monotonic() - began
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
 
 
 async def _is_open(port: int) -> bool:

@@ -11,8 +11,8 @@ from shared.connection import Broker, connect
 from tests.chaos.broker import HOST
 from tests.chaos.proxy import CLEAR, Proxy, Weather
 from tests.chaos.resp import is_message, split_replies
+from tests.ports import FreePort
 
-FreePort = Callable[[], int]
 Eventually = Callable[..., Any]
 MESSAGE = b"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\n\r\n\r\n"
 REPLIES = [b"+OK\r\n", MESSAGE, b"$-1\r\n", b"*-1\r\n", b"*2\r\n:1\r\n*1\r\n$2\r\n\r\n\r\n", b"-ERR no\r\n"]

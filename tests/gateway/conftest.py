@@ -16,6 +16,7 @@ from gateway.access.lock import Lock
 from gateway.drain import Drain
 from gateway.service import serve
 from gateway.settings import Settings
+from tests.ports import FreePort
 
 from .hand import Served, at_work
 
@@ -24,7 +25,7 @@ Serving = Callable[..., AbstractAsyncContextManager[Served]]
 
 
 @pytest.fixture
-def serving(broker: str) -> Serving:
+def serving(broker: str, free_port: FreePort) -> Serving:
     """Serve for the length of a block; options are the gateway's settings, `has_worker=False` for a pool without.
 
     `key` is one that all clients share, `keys` a file of keys; the client shows none by itself.
@@ -34,8 +35,8 @@ def serving(broker: str) -> Serving:
     async def start(
         *, url: str = broker, key: str | None = None, keys: Path | None = None, has_worker: bool = True, **settings: Any
     ) -> AsyncGenerator[Served]:
-        drain, listening = Drain(), open_socket("127.0.0.1", 0)
-        port = listening.getsockname()[1]
+        drain, port = Drain(), free_port()
+        listening = open_socket("127.0.0.1", port)
         settings.setdefault("drain_s", 0)
         chosen = Settings(redis_url=url, **settings)
         lock = Lock(key, KeysFile(keys) if keys else None) if key or keys else None

@@ -61,7 +61,7 @@ class Lab:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.client = connect(url, name="lab")
+        self.client = connect(url, name="lab", timeout_ms=20_000)  # many calls at once take a busy machine long
         self.queue = Queue(self.client, "m")
         self.keys = self.queue.keys
         self.tick_key = f"{self.keys.prefix}:tick"

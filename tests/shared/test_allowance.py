@@ -32,7 +32,7 @@ class Desks:
     """Makes desks on one broker; closes them at the end."""
 
     def __init__(self, url: str) -> None:
-        self._client = connect(url, name="desks")
+        self._client = connect(url, name="desks", timeout_ms=20_000)  # a hundred connections may be made at once
 
     async def __aenter__(self) -> Self:
         return self

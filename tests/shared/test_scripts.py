@@ -5,7 +5,7 @@ import itertools
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from shared.claims import Row
 from shared.errors import Fault
 from tests.conftest import Broker as Server
 from tests.conftest import Eventually
+from tests.ports import FreePort
 
 from .conftest import BODY, Lab, Labs, done, started, token
 
@@ -81,9 +82,9 @@ async def test_a_server_that_forgot_its_scripts_is_told_again(lab: Labs) -> None
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Server]:
+def cluster(tmp_path: Path, free_port: FreePort) -> Iterator[Server]:
     """A cluster of one node, on which a script that leaves its slot fails."""
-    server = Server(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    server = Server(tmp_path, free_port(), "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     try:
         server.start()
         yield server

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from mlx_pool.up.address import pick_port
 from mlx_pool.up.state import State, read_state
 from shared.connection import connect
 from shared.pool import Pool
 from shared.queue import Queue
+from tests.ports import FreePort
 
 MARK = "MLX_POOL_TEST_MARK"
 READY_WITHIN_S = 60.0
@@ -108,14 +108,14 @@ Ups = Callable[..., AbstractAsyncContextManager[RunningUp]]
 
 
 @pytest.fixture
-def up(tmp_path: Path) -> Iterator[Ups]:
+def up(tmp_path: Path, free_port: FreePort) -> Iterator[Ups]:
     """Give what starts pools, each for one `async with` block; whatever happens, all of it is ended."""
 
     @asynccontextmanager
     async def start(
         *argv: str, engine: str = "scripted", port: int | None = None, **env: str
     ) -> AsyncGenerator[RunningUp]:
-        port = port or pick_port("127.0.0.1", None)
+        port = port or free_port()
         argv = ("--engine", engine, "--port", str(port), "--data", str(tmp_path / "data"), *argv)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "mlx_pool", "up", *argv),

@@ -39,7 +39,9 @@ def text_of(body: str) -> str:
 
 
 @pytest.mark.long
-async def test_a_real_models_answers_survive_their_worker_bit_for_bit(start_pool: StartPool, tmp_path: Path) -> None:
+async def test_a_real_models_answers_survive_their_worker_bit_for_bit(
+    start_pool: StartPool, tmp_path: Path, eventually: Any
+) -> None:
     """Greedy, seeded, with penalties, with stop strings: killed in mid-stream each reads as it does undisturbed."""
     async with start_pool(workers=0) as pool:
         model = synthetic("tiny", tmp_path)
@@ -48,8 +50,7 @@ async def test_a_real_models_answers_survive_their_worker_bit_for_bit(start_pool
         undisturbed = [(await pool.http.post("/chat", json=ask)).text for ask in ASKS]
 
         running = [asyncio.create_task(pool.http.post("/chat", json=ask)) for ask in ASKS]
-        while not await pool.busy(len(ASKS)):
-            pass
+        await eventually(lambda: pool.busy(len(ASKS)))
         pool.add_mlx_worker(model)
         pool.workers[0].kill()
         disturbed = [(await each).text for each in running]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mlx_pool.up.address import pick_port
+from tests.ports import FreePort
 
 from .conftest import MARK
 
@@ -36,10 +36,10 @@ def installed(tmp_path: Path) -> Path:
 
 
 async def test_the_wheel_runs_the_pool_without_a_checkout(
-    installed: Path, tmp_path: Path, left: Callable[[], list[int]], eventually: Eventually
+    installed: Path, tmp_path: Path, left: Callable[[], list[int]], eventually: Eventually, free_port: FreePort
 ) -> None:
     """`pip install` and `mlx-pool up --engine scripted` stream an answer, and leave nothing when they stop."""
-    port = pick_port("127.0.0.1", None)
+    port = free_port()
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), MARK: str(tmp_path)}
     process = await asyncio.create_subprocess_exec(
         *(str(installed), "up", "--engine", "scripted", "--port", str(port)), cwd=tmp_path, env=env

@@ -55,7 +55,7 @@ async def test_a_job_that_does_not_fit_beside_others_is_tried_alone_first(site: 
     """Want of room in company says nothing of the job; if it does not fit alone either, the error is the same."""
     async with site() as here:
         here.start(engine="--step-ms 5")
-        neighbour = await here.put("[[slow:50]]", max_tokens=120)
+        neighbour = await here.put("[[slow:50]]", max_tokens=40)
         await here.has_tokens(neighbour)
         job_id = await here.put("[[full@1]]", max_tokens=30)
 

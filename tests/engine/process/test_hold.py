@@ -9,17 +9,13 @@ from msgspec.structs import replace
 from worker.engine.wire import Cancel, Done, Error, Generate, Hold, Stats, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .conftest import Engine
 
 ASK = Generate(id="x", prompt="x", seed=1, max_tokens=400, min_tokens=400)
 
 
-def test_held_it_computes_nothing_but_listens(start_engine: Callable[..., Engine]) -> None:
+def test_held_it_computes_nothing_but_listens(engine: Engine) -> None:
     """It answers a line and reports, and no token comes between; a row cancelled meanwhile never speaks again."""
-    engine = start_engine()
-    engine.hear_ready()
     engine.write(ASK, replace(ASK, id="y"))
     engine.hear_until(lambda reply: isinstance(reply, Token) and reply.id == "y")
 
@@ -33,11 +29,8 @@ def test_held_it_computes_nothing_but_listens(start_engine: Callable[..., Engine
     assert {reply.id for reply in said if isinstance(reply, (Token, Done))} == {"x"}
 
 
-def test_a_hold_ends_by_itself(start_engine: Callable[..., Engine]) -> None:
+def test_a_hold_ends_by_itself(engine: Engine) -> None:
     """An engine whose agent forgot it does not wait for ever."""
-    engine = start_engine()
-    engine.hear_ready()
-
     engine.write(Hold(for_ms=100), Generate(id="x", prompt="x", seed=1, max_tokens=3))
 
     engine.hear_until(lambda reply: isinstance(reply, Done))

@@ -27,7 +27,7 @@ ENGINE = "--context-tokens 256 --eos-every 20"
 def url(tmp_path_factory: pytest.TempPathFactory, free_port: FreePort) -> Iterator[str]:
     """A pool of real processes, one for all of these tests."""
     folder = tmp_path_factory.mktemp("pool")
-    broker = Broker(folder)
+    broker = Broker(folder, free_port())
     broker.start()
     with asyncio.Runner() as runner:
         pool = Pool(broker.url, free_port(), folder, {})

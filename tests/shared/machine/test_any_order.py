@@ -8,7 +8,7 @@ a script that leaves its slot fails.
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +18,7 @@ from hypothesis import seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.conftest import Broker as Server
+from tests.ports import FreePort
 
 from .machine import Machine
 from .site import Site
@@ -38,9 +39,9 @@ def plain(broker: str) -> Iterator[Site]:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Site]:
+def cluster(tmp_path: Path, free_port: FreePort) -> Iterator[Site]:
     """A cluster of one node that serves every slot."""
-    server = Server(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    server = Server(tmp_path, free_port(), "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     try:
         server.start()
         _serve_all_slots(server)
