@@ -204,8 +204,12 @@ local function running_in(class)
   return pending - redis.call('HLEN', window(class))
 end
 
+-- The id of the newest entry that a class ever had.
+local function newest_in(class) return map(redis.call('XINFO', 'STREAM', jobs(class)))['last-generated-id'] end
+
 -- The first entry of a class that nobody has read, or nil.
 local function next_unread(class)
+  if redis.call('XLEN', jobs(class)) == 0 then return nil end
   return redis.call('XRANGE', jobs(class), '(' .. position(class), '+', 'COUNT', 1)[1]
 end
 

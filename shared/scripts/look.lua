@@ -12,11 +12,15 @@ local lease = tonumber(redis.call('ZSCORE', T .. ':workers', me))
 if not lease then return {'DEAD'} end
 
 -- While others ask too, a tenant has at most half of the seats.
-local slots, is_at_cap = slots_of_all(now), {}
+local slots, is_at_cap = nil, {}
 local function has_its_share(tenant)
   if is_at_cap[tenant] == nil then
-    local running = tonumber(redis.call('HGET', T .. ':tenants', 'running ' .. tenant)) or 0
-    is_at_cap[tenant] = slots > 0 and running >= slots / 2 and others_ask(tenant, now)
+    is_at_cap[tenant] = false
+    if others_ask(tenant, now) then
+      local running = tonumber(redis.call('HGET', T .. ':tenants', 'running ' .. tenant)) or 0
+      slots = slots or slots_of_all(now)
+      is_at_cap[tenant] = slots > 0 and running >= slots / 2
+    end
   end
   return is_at_cap[tenant]
 end
@@ -31,23 +35,31 @@ local function open_in(class)
   return open
 end
 
--- Reads what has come into the window, and clears away what is over or broken; tells whether there is room for more.
--- What is not open takes no room, or a flood would hide everything behind it.
+local function read_unread(class, count)
+  local words = {'XREADGROUP', 'GROUP', GROUP, WINDOW, 'COUNT', count, 'STREAMS', jobs(class), '>'}
+  local read = redis.pcall(unpack(words))
+  if read and read.err then -- somebody deleted the stream, and it has entries again
+    ensure_group(class)
+    read = redis.call(unpack(words))
+  end
+  return read and read[1][2] or {}
+end
+
+-- Reads what has come into the window, and clears away what is over or broken. Tells behind which id more would lie:
+-- what is there already, if so much was cleared away that there is room for it. What is not open takes no room, or a
+-- flood would hide everything behind it.
 local function fill(class)
   local held = redis.call('HLEN', window(class))
   local room = WINDOW_SIZE - held
   if room <= 0 then room = math.min(WINDOW_SIZE - #open_in(class), WINDOW_MOST - held) end
-  if room <= 0 or redis.call('XLEN', jobs(class)) == 0 then return room > 0 end
-  ensure_group(class)
-  local read = redis.call('XREADGROUP', 'GROUP', GROUP, WINDOW, 'COUNT', room, 'STREAMS', jobs(class), '>')
-  for _, found in ipairs(read and read[1][2] or {}) do
+  for _, found in ipairs(room > 0 and read_unread(class, room) or {}) do
     local fields = map(found[2])
     if is_for_another_version(fields.v, now) or fit(class, found[1], fields, now) then
       put_in_window(class, found[1], fields)
       room = room - 1
     end
   end
-  return room > 0
+  return room > 0 and position(class) or newest_in(class)
 end
 
 -- Of a job's boundaries the first that a living worker has served, and its place among them.
@@ -73,20 +85,23 @@ if not is_late then
   end
 end
 
-local last, told = {}, {}
-for _, class in ipairs(STREAMS) do
-  local has_room = class ~= 'sus' and not is_late and fill(class)
-  if redis.call('EXISTS', jobs(class)) == 0 then
-    last[#last + 1] = '0-0'
-  elseif has_room and next_unread(class) then -- there was so much to clear away that more lies behind it
-    last[#last + 1] = position(class)
-  else
-    last[#last + 1] = map(redis.call('XINFO', 'STREAM', jobs(class)))['last-generated-id']
+-- An empty class costs no more than the look at its length: most looks find little.
+local last, filled = {}, {}
+for i, class in ipairs(STREAMS) do
+  last[i] = '0-0'
+  if redis.call('XLEN', jobs(class)) > 0 then
+    if class == 'sus' or is_late then
+      last[i] = newest_in(class)
+    else
+      last[i] = fill(class)
+      filled[#filled + 1] = class
+    end
   end
 end
 
 is_at_cap = {} -- who has asked may be known better now
-for _, class in ipairs(is_late and {} or STREAMS) do
+local told = {}
+for _, class in ipairs(filled) do
   for _, found in ipairs(open_in(class)) do
     local entry_id, seen = found[1], found[2]
     if not is_for_another_version(seen.v, now) and not is_kept_from(host, seen.not_on, entry_id, now) then
