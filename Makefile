@@ -13,8 +13,8 @@ PYTHON ?= python3
 UV_ON_PATH := $(shell command -v uv 2>/dev/null)
 UV := $(if $(UV_ON_PATH),$(UV_ON_PATH),.tools/uv/bin/uv)
 ARGS ?=
-# Everyday tests wait more than they compute: two processes of them, each with brokers and ports of its own. PARALLEL= for
-# one. The long ones fill the cores by themselves.
+# Tests wait more than they compute: two processes of them, each with brokers and ports of its own. The first begins with
+# the story. `PARALLEL=` is one process, as a debugger needs it.
 PARALLEL ?= -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
@@ -30,7 +30,7 @@ test: $(UV)
 	@$(UV) run pytest $(PARALLEL) -m "not long" $(ARGS)
 
 long: $(UV)
-	@$(UV) run pytest -m long $(ARGS)
+	@$(UV) run pytest $(PARALLEL) -m long $(ARGS)
 
 chaos: $(UV)
 	@$(UV) run python -m tests.chaos --seconds 20 $(ARGS)

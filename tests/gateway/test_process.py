@@ -80,8 +80,10 @@ async def test_a_wrong_password_is_one_line_and_exit_2(own_broker: Any) -> None:
 
     code, said = await run("--redis", own_broker.url.replace("//", "//:wrong@"), "--port", "0")
 
-    assert (code, said.count("\n")) == (2, 1)
-    assert "password" in said
+    # A machine that stands still for seconds may have made it wait once, which it says: that is no retry.
+    lines = [line for line in said.splitlines() if "broker_unreachable" not in line]
+    assert (code, len(lines)) == (2, 1)
+    assert "password" in lines[0]
     assert "wrong@" not in said
 
 

@@ -80,6 +80,19 @@ def test_what_redis_has_is_not_sent_again() -> None:
     assert not run.has_news
 
 
+def test_what_is_let_go_takes_in_nothing_more() -> None:
+    """What the engine says while a run is handed over the next attempt says again: here it counts nowhere."""
+    run = new_run()
+    run.add(word(1))
+    run.let_go()
+
+    run.add(word(2))
+    run.add(done())
+
+    assert [decode_event(data) for data in run.take().events] == [Token(seq=1, content="w1 ", tokens=[1])]
+    assert (run.generated, run.ending) == (1, None)
+
+
 def test_a_later_attempt_numbers_on() -> None:
     """The log has no second beginning: the first event of attempt 2 follows the last of attempt 1."""
     run = new_run(seq=7)
