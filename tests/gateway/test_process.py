@@ -78,12 +78,13 @@ async def test_a_wrong_password_is_one_line_and_exit_2(own_broker: Any) -> None:
     await client.command("CONFIG", "SET", "requirepass", "right")
     await client.aclose()
 
-    code, said = await run("--redis", own_broker.url.replace("//", "//:wrong@"), "--port", "0")
+    # mlx_lm, where a test of this process has imported it, lowers the limit on open files that a child has: few places
+    # fit into any.
+    url = own_broker.url.replace("//", "//:wrong@")
+    code, said = await run("--redis", url, "--port", "0", "--max-connections", "100")
 
-    # A machine that stands still for seconds may have made it wait once, which it says: that is no retry.
-    lines = [line for line in said.splitlines() if "broker_unreachable" not in line]
-    assert (code, len(lines)) == (2, 1)
-    assert "password" in lines[0]
+    assert (code, said.count("\n")) == (2, 1), said
+    assert "password" in said
     assert "wrong@" not in said
 
 
