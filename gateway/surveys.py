@@ -65,8 +65,9 @@ class Surveys:
         return survey
 
     async def all(self) -> list[Survey]:
-        """Every queue's survey, by model."""
-        return [await self.of(model) for model in sorted(await self.models())]
+        """Every queue's survey, by model; asked anew before the answer is none, since one may have come just now."""
+        models = await self._models.get() or await self._models.get(max_age_s=0)
+        return [await self.of(model) for model in sorted(models)]
 
     def without_worker_s(self, model: str) -> float:
         """How long no lease has lived in this queue, as far as this process has seen."""

@@ -74,7 +74,7 @@ async def test_handshakes_that_never_end_are_cut(serving: Serving, certificates:
                 statuses.add((await https.get(url)).status_code)
 
         ends_s = await asyncio.gather(*enduring)
-        assert 9 < min(ends_s) - began_s < max(ends_s) - began_s < 12
+        assert 9 < min(ends_s) - began_s < max(ends_s) - began_s < 15
         assert statuses == {200}
 
 

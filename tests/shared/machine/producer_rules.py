@@ -87,7 +87,8 @@ class ProducerRules(Stage):
         fields, code = FLAWS[flaw]
         default = await self.here.xadd(job_class, **fields)
         body = fields.get("body", "").encode()
-        producing.add(self.world, Entry(default, job_class, body, is_named="id" in fields, flaw=code))
+        entry = Entry(default, job_class, body, is_named="id" in fields, flaw=code, tenant=fields.get("tenant", ""))
+        producing.add(self.world, entry)
 
     def _new_id(self, number: int) -> str:
         """An id that nobody has used, or one of the last ones."""

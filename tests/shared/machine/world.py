@@ -23,6 +23,7 @@ class Entry:
     is_named: bool = True  # its producer chose the id
     flaw: str = ""  # the code in which it ends, since nobody can run it
     wants_reply: bool = False
+    tenant: str = ""
     not_on: str = ""
     reader: str = ""  # the worker that it was delivered to
     id: str = ""  # as Redis numbered it
@@ -123,8 +124,8 @@ def drop(world: World, entry: Entry) -> None:
 
 def enroll(world: World, entry: Entry) -> Job:
     """Make the record of an entry that came without one."""
-    job = world.jobs[entry.job_id] = Job(entry.job_id, entry.body, entry, entry.stream)
-    world.asked.add("")
+    job = world.jobs[entry.job_id] = Job(entry.job_id, entry.body, entry, entry.stream, tenant=entry.tenant)
+    world.asked.add(entry.tenant)
     if entry.job_id in world.forewarned:
         world.forewarned.remove(entry.job_id)
         job.cancel = "cancelled"
