@@ -90,12 +90,11 @@ def test_an_idle_engine_reads_larger_chunks() -> None:
 
 
 def test_a_burst_is_read_in_one_go() -> None:
-    """Where half as many wait as decode, those who decode lose seconds once, instead of all many steps."""
+    """Where a quarter as many wait as decode, those who decode lose seconds once, instead of all many steps."""
     assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=8) == 1_024
     assert chunk_size(tokens_per_second=9_000, step=512, decoding=8, waiting=8) == 2_048
-    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=4) == 1_024
-    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=3) == 64
-    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=2) == 64
+    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=2) == 512
+    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=1) == 64
 
 
 def test_an_unmeasured_machine_begins_small() -> None:

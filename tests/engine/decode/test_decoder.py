@@ -96,3 +96,27 @@ def test_slots_are_never_exceeded_and_never_idle() -> None:
 
     assert (decoder.busy, decoder.waiting, decoder.tokens_to_read) == (2, 5, 7 * 3)
     assert decoder.admit() == []
+
+
+@pytest.mark.parametrize("is_ahead", [False, True], ids=["lockstep", "ahead"])
+def test_a_first_id_is_told_by_the_step_that_draws_it(is_ahead: bool) -> None:
+    """Whoever waits for it does not wait for the step behind it, alone or beside others; and nothing is told twice."""
+    model = KINDS["full attention"]()
+    given = rows((20, 9), (12, 7))
+    decoder = decoder_of(model, is_ahead=is_ahead)
+    drawn: dict[int, list[int]] = {row.key: [] for row in given}
+
+    for row in given:
+        decoder.add(row)
+        decoder.admit()
+        while decoder.tokens_to_read:
+            decoder.prefill()
+        for each in decoder.decode():
+            drawn[each.key].append(each.token)
+        assert len(drawn[row.key]) == 1
+
+    while not decoder.is_idle:
+        for each in decoder.decode():
+            drawn[each.key].append(each.token)
+        decoder.drop({row.key for row in given if len(drawn[row.key]) == row.limit})
+    assert drawn == run(decoder_of(model), given)

@@ -15,7 +15,7 @@ from .labels import Labels
 from .prefixes import Key, Prefixes, key_of, length
 
 # Ids below which keeping a state costs more than reading them anew.
-LEAST_TOKENS = 32
+LEAST_TOKENS = 16
 
 
 class State(Protocol):

@@ -6,9 +6,9 @@ the whole prompt ends is known in ids; an inner prefix is taken to have its esti
 
 from collections.abc import Sequence
 
-from .cache import LEAST_TOKENS
 
 # One part of a prompt may have more ids to the byte than another. An estimate is trusted to a quarter of what was read.
+_HANDFUL = 32  # ids of a prompt that may be lacking
 _LEEWAY = 4
 
 
@@ -23,7 +23,7 @@ def served(prefixes: Sequence[tuple[str, int]], *, prompt: int, read: int, can_t
         return []
     (tip, tokens), *inner = reversed(prefixes)
     ends = {name: share * prompt // max(1, tokens) for name, share in inner}
-    if read + LEAST_TOKENS >= prompt:
+    if read + _HANDFUL >= prompt:
         return [tip, *ends] if can_trim else [tip]
     if can_trim:
         return [name for name, end in ends.items() if end * (_LEEWAY + 1) <= read * _LEEWAY]

@@ -10,6 +10,7 @@ _MOST_PATIENCE = 4
 # What a burst may take at once on a slow machine: read in one go its rows decode together, and all end sooner. On a
 # fast one the chunk's size is the limit that counts.
 _BURST_S = 4.0
+_BURST_SHARE = 4  # it is one while at least one row waits for so many that decode: its last quarter too
 # A join or a leave copies the state: old and new lie side by side for a moment.
 COPIES = 2
 _SMALLEST_CHUNK = 32
@@ -71,7 +72,7 @@ def chunk_size(*, tokens_per_second: float, step: int, decoding: int, waiting: i
     `step` is the most where `decoding` rows wait for it. The more prompts are `waiting` for each of those rows the
     more is bearable: a burst is read in one go instead of between decode steps that carry few.
     """
-    is_burst = waiting > 1 and 2 * waiting >= decoding
+    is_burst = waiting > 1 and _BURST_SHARE * waiting >= decoding
     patience = min(_MOST_PATIENCE, max(1, _MOST_PATIENCE * waiting / decoding)) if decoding else _MOST_PATIENCE
     most = int(step * patience)
     if tokens_per_second <= 0:

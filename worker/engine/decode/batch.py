@@ -1,9 +1,10 @@
 """The batch: one decode step for all occupied slots at once.
 
-On a GPU each step is computed one ahead: step n + 1 is handed to the device before the host reads what step n drew, so
-the device works while the host turns ids into text. A row that turns out to have ended has then been computed once in
-vain; nothing of that is seen, as `leave` drops it. On a CPU, where handing over a step takes as long as computing it,
-that would only make every id late.
+Each step is computed one ahead: step n + 1 is handed to the device before the host reads what step n drew, so that the
+device works while the host turns ids into text and describes the next step. A CPU is such a device too: MLX computes on
+a thread of its own. A row that turns out to have ended has then been computed once in vain; nothing of that is seen, as
+`leave` drops it. A row's first id does not wait for the step behind it, since somebody waits for that one. In lockstep
+(`is_ahead` off) every id is read before the next step begins.
 
 With guided rows only the forward pass runs ahead: what may be drawn next is known when the host has read what was
 drawn last, and the device works meanwhile.
@@ -39,6 +40,11 @@ class _Flying(NamedTuple):
     ids: mx.array  # [rows]
     likelihoods: Likelihoods | None = None  # theirs, by their rows' keys: joins and leaves need not touch them
 
+    def read(self) -> tuple[list[int], Mapping[int, Likelihood]]:
+        """Wait for the ids, in the rows' order, and their likelihoods by key."""
+        ids: list[int] = self.ids.tolist()  # pyright: ignore[reportAssignmentType] a list of ints, as there is one axis
+        return ids, self.likelihoods.read() if self.likelihoods else {}
+
 
 class Batch:
     """Rows that decode together. Rows join and leave between steps."""
@@ -50,7 +56,8 @@ class Batch:
         self._ends = mx.array(sorted(ends), dtype=mx.int32)
         self._rows: list[Row] = []
         self._told: list[list[int]] = []  # the ids that each row has drawn here
-        self._is_new: list[bool] = []  # its flying id is the prompt's last: fed like a drawn one, but never told
+        self._is_told: list[bool] = []  # its flying id: the prompt's last is fed like a drawn one, but never told
+        self._newcomers: set[int] = set()  # keys of rows that have drawn nothing here yet
         self._positions: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # ids generated, the flying one included
         self._flying: _Flying | None = None
         self._controls: Controls | None = None
@@ -101,7 +108,8 @@ class Batch:
             self._recent = self._recent.joined(recent)
         self._rows = [*self._rows, *rows]
         self._told = [*self._told, *([] for _ in rows)]
-        self._is_new = [*self._is_new, *[True] * len(rows)]
+        self._is_told = [*self._is_told, *[True] * len(rows)]
+        self._newcomers |= {row.key for row in rows}
         self._positions = np.append(self._positions, [row.drawn for row in rows])
         self._lay_out()
 
@@ -112,7 +120,8 @@ class Batch:
             return
         self._rows = [self._rows[place] for place in keep]
         self._told = [self._told[place] for place in keep]
-        self._is_new = [self._is_new[place] for place in keep]
+        self._is_told = [self._is_told[place] for place in keep]
+        self._newcomers -= set(keys)
         self._positions = self._positions[keep]
         if not keep:
             self._kv = self._flying = self._recent = self._controls = self._alone = self._asking = None
@@ -132,7 +141,8 @@ class Batch:
         """
         if self._flying is None:
             return []
-        return self._step_ahead(self._flying) if self._is_ahead else self._step(self._flying)
+        told = self._step_ahead(self._flying) if self._is_ahead else self._step(self._flying)
+        return [*told, *self._tell_newcomers()]
 
     def _lay_out(self) -> None:
         """Note what steps need to know of the rows that are there now."""
@@ -141,11 +151,12 @@ class Batch:
         self._asking = asking_of(self._rows)
 
     def _step(self, known: _Flying) -> list[Drawn]:
+        self._newcomers.clear()
         if checked := self._check_a_guess():
             return self._tell_of(0, checked)
         began = time.perf_counter()
         self._flying = self._draw(self._forward(known.ids))
-        self._is_new = [False] * len(self._rows)
+        self._is_told = [False] * len(self._rows)
         return self._tell(self._flying, began)
 
     def _step_ahead(self, known: _Flying) -> list[Drawn]:
@@ -192,21 +203,33 @@ class Batch:
         self._positions = self._positions + len(drawn)
         self._flying = _Flying(mx.array(drawn[-1:], dtype=mx.uint32))
         self._recent = self._alone.recent_after(drawn)
-        self._is_new = [False]
+        self._is_told = [False]
         return drawn
 
     def _tell(self, flying: _Flying, began: float | None = None) -> list[Drawn]:
-        """Pair ids with their rows, and leave out what was no draw but a prompt's last id.
+        """Pair ids with their rows, and leave out what was told before, or was no draw but a prompt's last id.
 
         `began` is when a step did that had one id a row.
         """
-        ids = _read(flying.ids)
-        likelihoods: Mapping[int, Likelihood] = flying.likelihoods.read() if flying.likelihoods else {}
-        news = [(place, row) for place, row in enumerate(self._rows) if not self._is_new[place]]
+        ids, likelihoods = flying.read()
+        news = [(place, row) for place, row in enumerate(self._rows) if not self._is_told[place]]
         told = [drawn for place, row in news for drawn in self._tell_of(place, [ids[place]], likelihoods.get(row.key))]
-        self._is_new = [False] * len(self._rows)
+        self._is_told = [False] * len(self._rows)
         if self._alone is not None and began is not None:
             self._alone.note_step(time.perf_counter() - began)
+        return told
+
+    def _tell_newcomers(self) -> list[Drawn]:
+        """What rows drew first, as soon as it is drawn: the others' ids are read when the next step is on its way."""
+        if not self._newcomers or self._flying is None:
+            return []
+        ids, likelihoods = self._flying.read()
+        places = [place for place, row in enumerate(self._rows) if row.key in self._newcomers]
+        self._newcomers.clear()
+        told: list[Drawn] = []
+        for place in places:
+            told += self._tell_of(place, [ids[place]], likelihoods.get(self._rows[place].key))
+            self._is_told[place] = True
         return told
 
     def _tell_of(self, place: int, ids: Sequence[int], likelihood: Likelihood | None = None) -> list[Drawn]:
@@ -242,7 +265,3 @@ class Batch:
         mx.async_eval(drawn, self._recent.ids, *(likelihoods.arrays if likelihoods else ()))
         self._positions = self._positions + 1
         return _Flying(drawn, likelihoods)
-
-
-def _read(tokens: mx.array) -> list[int]:
-    return tokens.tolist()  # pyright: ignore[reportReturnType] a list of ints, as there is one axis

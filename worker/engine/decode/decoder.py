@@ -12,7 +12,7 @@ from worker.engine.cache.cache import PromptCache
 
 from .admission import Demand, Room, cache_room, choose_group, chunk_size, free_seats, kv_tokens
 from .batch import Batch
-from .device import free_buffers, is_gpu
+from .device import free_buffers
 from .drawn import Drawn
 from .gauge import Gauge
 from .model import KV, Model, vocabulary_of
@@ -60,13 +60,13 @@ class Decoder:
         prefill_step: int,
         cache_bytes: int | None = 0,
         gauge: Gauge | None = None,
-        is_ahead: bool | None = None,
+        is_ahead: bool = True,
         may_guess: bool = True,
     ) -> None:
         """`cache_bytes` is the prompt cache's cap; None is a share of what `warm_up` finds free.
 
-        `gauge` knows the memory; None: all that the device has may be used. `is_ahead` is the batch's; None chooses
-        what suits the device. `may_guess` lets a lone row guess at its next ids where that pays.
+        `gauge` knows the memory; None: all that the device has may be used. `is_ahead` is the batch's. `may_guess`
+        lets a lone row guess at its next ids where that pays.
         """
         self._model = model
         self.gauge = gauge or Gauge()
@@ -84,7 +84,7 @@ class Decoder:
         self._long: Prefill | None = None  # a prompt of several chunks
         self._group: Prefill | None = None  # prompts of one chunk
         self._is_long_next = True
-        self._batch = Batch(model, ends, is_ahead=is_gpu() if is_ahead is None else is_ahead, may_guess=may_guess)
+        self._batch = Batch(model, ends, is_ahead=is_ahead, may_guess=may_guess)
 
     @property
     def busy(self) -> int:

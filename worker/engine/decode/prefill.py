@@ -1,11 +1,14 @@
 """Prefill: reading prompts into the model, all but each one's last id, which the batch feeds itself.
 
-Short prompts are read together in one go; a long one alone, chunk by chunk, so that decoding rows wait for one chunk at
-a time. Each row goes on from what the prompt cache had of it, so rows of a group may have read unequally much before.
-Reading halts at a row's boundaries, to keep its state there.
+Short prompts are read together in one go, and what they all begin with but once; a long one alone, chunk by chunk, so
+that decoding rows wait for one chunk at a time. Each row goes on from what the prompt cache had of it, so rows of a
+group may have read unequally much before. Reading halts at a row's boundaries, to keep its state there.
 """
 
 from collections.abc import Collection, Sequence
+from itertools import takewhile
+
+from worker.engine.cache.cache import LEAST_TOKENS
 
 from .model import KV, Model
 from .recall import Recall, Start
@@ -63,8 +66,8 @@ class Prefill:
         if len(self._starts) == 1:
             stop = self._stops()[0][0]
             return self._feed([min(stop, self._read[0] + tokens)])
-        self._kv = KV.merged([start.kv for start in self._starts])
-        return sum(self._feed(list(ends)) for ends in zip(*self._aligned(self._stops()), strict=True))
+        computed = self._begin_group()
+        return computed + sum(self._feed(list(ends)) for ends in zip(*self._aligned(self._stops()), strict=True))
 
     def finished(self) -> KV:
         """The state, fit to join the batch if the model's rows can be batched at all."""
@@ -84,6 +87,22 @@ class Prefill:
         if len(self._starts) == 1 and self._kv is not None:
             self._recall.keep(self.rows[0], self._read[0], self._kv.copy)
         return Prefill(self._model, starts, self._recall) if starts else None
+
+    def _begin_group(self) -> int:
+        """Join the rows' states; what all begin with, and none has read, is read by one. Tell how much was computed."""
+        lead = max(range(len(self._starts)), key=self._read.__getitem__)
+        row, state, read = self.rows[lead], self._starts[lead].kv, self._read[lead]
+        common = common_beginning(self.rows)
+        if common - read < LEAST_TOKENS:
+            self._kv = KV.merged([start.kv for start in self._starts])
+            return 0
+        for stop in [*(at for at in row.boundaries if read < at < common), common]:
+            state.prefill(self._model, [row.ids[self._read[lead] : stop]])
+            self._read[lead] = stop
+            self._recall.keep(row, stop, state.copy)
+        self._kv = KV.merged([state] * len(self._starts))
+        self._read = [common] * len(self._starts)
+        return common - read
 
     def _ends(self) -> list[int]:
         return [len(row.ids) - 1 for row in self.rows]
@@ -118,3 +137,15 @@ class Prefill:
         kv = self._kv
         assert kv is not None
         self._recall.keep(row, end, lambda: kv.row(place))
+
+
+def common_beginning(rows: Sequence[Row]) -> int:
+    """How many ids all rows begin with, before the last of each; none where their tenants differ.
+
+    One tenant's time to the first token must not tell what another has asked.
+    """
+    if len({row.tenant for row in rows}) > 1:
+        return 0
+    shortest = min(rows, key=lambda row: len(row.ids)).ids
+    alike = takewhile(lambda at: all(row.ids[at] == shortest[at] for row in rows), range(len(shortest) - 1))
+    return sum(1 for _ in alike)
