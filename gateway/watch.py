@@ -4,11 +4,15 @@ One watch for all of them. Whoever has been silent for 0.5 s, 1 s, 2 s … is as
 record that is ahead of a stream proves no loss: what was published may be on its way still, and a gateway with much to
 do lags. So the channels are heard first, up to where they were when it was looked; only what is missing then is read
 from the log. That costs ten times what hearing does: a gateway that read for every lag would never catch up.
+
+Nor is each stream visited at each tick, which would cost more than ten thousand slow streams say: at the tick when it
+is due, as far as that is known, and at least twice a second, since what it hears may make it due sooner.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Awaitable, Callable
+import math
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from shared.errors import Fault, PoolError
@@ -17,6 +21,7 @@ from shared.queue import Peek, Queue
 from .relay import Relay
 
 TICK_S = 0.1
+VISIT_TICKS = 5  # between two visits at most
 JOBS_A_LOOK = 500
 
 Fence = Callable[[], Awaitable[object]]  # returns once all is heard that was published before the call, or can't be
@@ -36,10 +41,13 @@ class Watch:
     def __init__(self, fence: Fence) -> None:
         self._fence = fence
         self._relays: dict[Relay, Queue] = {}
+        # Whom to visit at this tick and at those that come.
+        self._visits: deque[list[Relay]] = deque([] for _ in range(VISIT_TICKS + 1))
 
     def add(self, queue: Queue, relay: Relay) -> None:
         """Watch a stream."""
         self._relays[relay] = queue
+        self._visits[VISIT_TICKS].append(relay)
 
     def discard(self, relay: Relay) -> None:
         """Watch it no longer."""
@@ -57,32 +65,50 @@ class Watch:
         """Watch, for ever."""
         loop = asyncio.get_running_loop()
         looking: asyncio.Task[None] | None = None
+        last_s = loop.time()
         async with asyncio.TaskGroup() as looks:
             while True:
                 await asyncio.sleep(TICK_S)
                 now_s = loop.time()
-                for relay in self._relays:
-                    if relay.silence.sign_at <= now_s:
-                        relay.nudge()
-                if looking is None or looking.done():
-                    looking = looks.create_task(self._look(now_s))
+                silent = self._visit(now_s, ticks=min(VISIT_TICKS, max(1, round((now_s - last_s) / TICK_S))))
+                last_s = now_s
+                if silent and (looking is None or looking.done()):
+                    looking = looks.create_task(_look(silent, self._fence))
 
-    async def _look(self, now_s: float) -> None:
+    def _visit(self, now_s: float, *, ticks: int) -> Mapping[Queue, list[Relay]]:
+        """Give a sign of life to those who need one, and tell which to look at, after so many ticks."""
         silent: defaultdict[Queue, list[Relay]] = defaultdict(list)
-        for relay, queue in self._relays.items():
-            if relay.silence.look_at <= now_s and relay.is_awaited:
+        due = [relay for _ in range(ticks) for relay in self._next_tick()]
+        for relay in due:
+            queue = self._relays.get(relay)
+            if queue is None:
+                continue
+            silence = relay.silence
+            if silence.sign_at <= now_s:
+                relay.nudge()
+            if silence.look_at <= now_s and relay.is_awaited:
                 silent[queue].append(relay)
-        if not silent:
-            return
-        ahead: list[_Ahead] = []
-        async with asyncio.TaskGroup() as looks:  # together: a Redis that is away takes its time once, not each time
-            for queue, relays in silent.items():
-                for at in range(0, len(relays), JOBS_A_LOOK):
-                    looks.create_task(_ask(queue, relays[at : at + JOBS_A_LOOK], ahead))
-        if ahead:
-            await self._fence()
-            for relay, peek, seq in ahead:
-                relay.on_peek(peek, seq)
+            left_s = min(silence.look_at, silence.sign_at) - now_s
+            self._visits[min(VISIT_TICKS, max(1, math.ceil(left_s / TICK_S)))].append(relay)
+        return silent
+
+    def _next_tick(self) -> list[Relay]:
+        self._visits.append([])
+        self._visits.popleft()
+        due, self._visits[0] = self._visits[0], []
+        return due
+
+
+async def _look(silent: Mapping[Queue, list[Relay]], fence: Fence) -> None:
+    ahead: list[_Ahead] = []
+    async with asyncio.TaskGroup() as looks:  # together: a Redis that is away takes its time once, not each time
+        for queue, relays in silent.items():
+            for at in range(0, len(relays), JOBS_A_LOOK):
+                looks.create_task(_ask(queue, relays[at : at + JOBS_A_LOOK], ahead))
+    if ahead:
+        await fence()
+        for relay, peek, seq in ahead:
+            relay.on_peek(peek, seq)
 
 
 async def _ask(queue: Queue, relays: list[Relay], ahead: list[_Ahead]) -> None:
