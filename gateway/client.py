@@ -15,10 +15,11 @@ from starlette.types import Message, Receive
 from shared.errors import Refused
 from shared.job import MAX_BODY_BYTES
 
+from .connection import spread_s
 from .relay import Relay
 
 BODY_WITHIN_S = 30.0
-PATIENCE_S = 10.0
+PATIENCE_S = 8.0
 LEAST_BYTES_PER_S = 4_096  # by which a body gains time
 SILENT_S = 30.0  # at a stretch, however much has come
 
@@ -29,7 +30,7 @@ class Arrival:
     def __init__(self, receive: Receive, *, within_s: float) -> None:
         self._receive = receive
         self._within_s = within_s
-        self._waited_s = 0.0
+        self._waited_s = -spread_s(0.0)
         self._bytes = 0
 
     async def next(self) -> tuple[bytes, bool]:

@@ -4,7 +4,7 @@ Nothing in uvicorn ends a socket that sends its headers one byte a second, one t
 sends for ever what is no body: lines of a head, trailers, the sizes of chunks. What can't be read as a request gets the
 envelope too, and so does who comes when all places are taken.
 
-    head      10 s, 32 KiB, 100 fields; behind an answer from its first byte on
+    head      8 to 10 s, 32 KiB, 100 fields; behind an answer from its first byte on
     body      the route's to read (gateway.client); around each of its bytes at most eight others
     rest      of a body whose request was answered before all of it was there: as long as a head, 1 MiB
     idle      30 s behind an answer (uvicorn's)
@@ -13,6 +13,7 @@ envelope too, and so does who comes when all places are taken.
 """
 
 import asyncio
+import random
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -24,7 +25,8 @@ from shared.job import MAX_BODY_BYTES
 from .errors import error_response
 from .places import MAX_LEAVING, Places
 
-HEAD_WITHIN_S = 10.0
+HEAD_WITHIN_S = 8.0
+SPREAD_S = 2.0  # longer, at random: who came together is not cut in one moment, which others would feel
 HEAD_BYTES = 32 * 1_024
 HEAD_FIELDS = 100
 WRITE_WITHIN_S = 30.0  # for a client to make room for what it was sent
@@ -192,7 +194,7 @@ class Connection(HttpToolsProtocol):
 
     def _expect_head(self) -> None:
         self._loose_bytes = 0
-        self._deadline = self.loop.call_later(HEAD_WITHIN_S, self._miss_head)
+        self._deadline = self.loop.call_later(spread_s(HEAD_WITHIN_S), self._miss_head)
 
     def _miss_head(self) -> None:
         if self._loose_bytes:
@@ -214,6 +216,11 @@ class Connection(HttpToolsProtocol):
         if self._deadline:
             self._deadline.cancel()
             self._deadline = None
+
+
+def spread_s(seconds: float) -> float:
+    """So many seconds, and up to two more."""
+    return seconds + SPREAD_S * random.random()  # noqa: S311 no secret
 
 
 def connection_in(places: Places) -> type[Connection]:

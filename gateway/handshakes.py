@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import structlog
 
-from .connection import HEAD_WITHIN_S, LEAVE_WITHIN_S
+from .connection import HEAD_WITHIN_S, LEAVE_WITHIN_S, spread_s
 
 RETRY_AFTER_S = 0.1
 
@@ -63,7 +63,7 @@ class Handshakes:
 
     async def _agree(self, client: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        limits = {"ssl_handshake_timeout": HEAD_WITHIN_S, "ssl_shutdown_timeout": LEAVE_WITHIN_S}
+        limits = {"ssl_handshake_timeout": spread_s(HEAD_WITHIN_S), "ssl_shutdown_timeout": LEAVE_WITHIN_S}
         try:
             with contextlib.suppress(OSError):  # too slow, gone, or no TLS at all
                 await loop.connect_accepted_socket(self._connection, client, ssl=self._tls, **limits)

@@ -11,7 +11,7 @@ from .hand import Served, text_in
 
 OF_EACH = 50
 BYTE_EVERY_S = 0.5
-PATIENCE_S = 9.0
+PATIENCE_S = 7.5
 CUT_WITHIN_S = 15.0  # ten, one to read why, and some for a busy machine; bench.siege has the figures
 
 
