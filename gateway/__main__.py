@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _let_streams_be() -> None:
     """Have the collector walk what is new, and all that there is rarely: with ten thousand streams that takes 1.5 s."""
     gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
+    gc.set_threshold(10_000, 10, 10)
 
 
 async def _serve(settings: Settings, lock: Lock | None, listening: socket.socket) -> None:
