@@ -19,20 +19,29 @@ BULK_LEAVES = 4  # one seat in so many is not for bulk work: who comes in person
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What a worker holds: `prefill_tokens` are prompt tokens still to be computed before their first token."""
+    """What a worker holds: `prefill_tokens` are prompt tokens still to be computed before their first token.
+
+    Those of bulk work are counted apart: its prompts step aside for others.
+    """
 
     slots: int
     held: int
     prefill_tokens: int
     prefill_tokens_per_second: float
+    bulk_prefill_tokens: int = 0
     holds_suspect: bool = False
     is_short_of_memory: bool = False
     cached: AbstractSet[str] = frozenset()  # what the engine's prompt cache serves, by hash
 
     @property
     def prefill_s(self) -> float:
-        """How long what is held still reads."""
+        """How long what is held still reads before it reads a new job's prompt."""
         return self.prefill_tokens / (self.prefill_tokens_per_second or TOKENS_PER_S_GUESS)
+
+    @property
+    def bulk_prefill_s(self) -> float:
+        """How long before it reads a new bulk job's."""
+        return self.prefill_s + self.bulk_prefill_tokens / (self.prefill_tokens_per_second or TOKENS_PER_S_GUESS)
 
     @property
     def is_prefilling(self) -> bool:
@@ -68,7 +77,10 @@ def wish(window: Window, load: Load, me: Me, place: Place = choose_several) -> W
         return Wish(yields=True)
     most = 1 if load.is_short_of_memory else load.slots - load.held
     limits = Limits(most, PREFILL_BUDGET_S - load.prefill_s, not window.another_is_free, load.slots // BULK_LEAVES)
-    takes = place(window.waiting, me, window.now_s, limits)
+    waiting = window.waiting
+    if load.bulk_prefill_s >= PREFILL_BUDGET_S and window.another_is_free:
+        waiting = [job for job in waiting if job.cls != "lo"]
+    takes = place(waiting, me, window.now_s, limits)
     if not takes.entries and window.suspect and not load.held:
         return Wish([window.suspect])
     return Wish(list(takes.entries), takes.look.again_at)

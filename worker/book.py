@@ -13,10 +13,14 @@ from .spans import Spans
 
 
 class Book:
-    """The attempts that a worker holds, from the claim's answer until Redis has their end."""
+    """The attempts that a worker holds, from the claim's answer until Redis has their end.
 
-    def __init__(self, spans: Spans | None = None) -> None:
+    `on_touch` is called whenever something changed, and must not change the book.
+    """
+
+    def __init__(self, spans: Spans | None = None, *, on_touch: Callable[[], None] | None = None) -> None:
         self._spans = spans
+        self._on_touch = on_touch
         self._runs: dict[str, Run] = {}
         self._changed = asyncio.Event()
         self._news = asyncio.Event()
@@ -68,7 +72,8 @@ class Book:
         return Load(
             slots=slots,
             held=len(self._runs),
-            prefill_tokens=sum(run.prefill_left for run in self._runs.values()),
+            prefill_tokens=sum(run.prefill_left for run in self._runs.values() if not run.is_bulk),
+            bulk_prefill_tokens=sum(run.prefill_left for run in self._runs.values() if run.is_bulk),
             prefill_tokens_per_second=prefill_tokens_per_second,
             holds_suspect=any(run.is_suspect for run in self._runs.values()),
             is_short_of_memory=is_short_of_memory,
@@ -78,6 +83,8 @@ class Book:
     def touch(self) -> None:
         """Something changed that a waiter may wait for."""
         self._changed.set()
+        if self._on_touch:
+            self._on_touch()
 
     def tell(self) -> None:
         """There is news to flush."""

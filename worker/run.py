@@ -83,6 +83,11 @@ class Run:
         return self.ending is None and not self.is_handed_back
 
     @property
+    def is_bulk(self) -> bool:
+        """Whether it was taken as bulk work."""
+        return self.claimed.entry.startswith("lo:")
+
+    @property
     def has_news(self) -> bool:
         """Whether something waits to be flushed."""
         return bool(self._gathered) or self._acked_seq < self._numbered_from + len(self._numbered) - 1

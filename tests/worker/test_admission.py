@@ -65,6 +65,15 @@ def test_who_reads_a_long_prompt_yields_while_another_is_free() -> None:
     assert _wish(_window("a", another_is_free=False), reading).entries == ["std:a"]
 
 
+def test_bulk_work_that_is_read_keeps_nobody_away_but_bulk_work() -> None:
+    """Its prompts step aside in the engine, so only what would have to wait behind them is left to others."""
+    reading = replace(IDLE, held=1, bulk_prefill_tokens=10_000)
+    window = Window([*_waiting("a", cls="lo"), *_waiting("b")], NOW, another_is_free=True)
+
+    assert _wish(window, reading).entries == ["std:b"]
+    assert _wish(replace(window, another_is_free=False), reading).entries == ["std:b", "lo:a"]
+
+
 def test_who_is_short_of_memory_takes_one_job_and_only_if_nobody_else_would() -> None:
     """It may fit after all; where another has memory, it goes there."""
     short = replace(IDLE, is_short_of_memory=True)

@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 import pytest
 
 from shared import event
@@ -49,6 +50,15 @@ def test_a_later_attempt_goes_on_after_the_logged_ids() -> None:
     line = translate.generate_line(Job(prompt="x"), run(Past((5, 6), "h", 7)))
 
     assert line.resume == wire.Resume([5, 6])
+
+
+def test_the_engine_knows_what_nobody_waits_for() -> None:
+    """Bulk work, by its stream or by its own word: other prompts are read before its own."""
+    bulk = Run(msgspec.structs.replace(claimed(), entry="lo:1-1"), "job/1/1", prompt_tokens_estimate=1)
+
+    assert translate.generate_line(Job(prompt="x"), bulk).is_bulk
+    assert translate.generate_line(Job(prompt="x", class_="lo"), run()).is_bulk
+    assert not translate.generate_line(Job(prompt="x"), run()).is_bulk
 
 
 @pytest.mark.parametrize("outline", ["", "no outline", f"5 - {'g' * 16}:5", "1 - " + "a" * 2_000])
@@ -181,7 +191,8 @@ def test_what_a_beat_tells_is_what_a_survey_reads() -> None:
 
     told = fields(Told("m", "mac", "ready", 1, listens=True, ready=ready, stats=stats), Tally())
 
-    assert set(told) <= {*WorkerView.__struct_fields__, "listens"}  # that one is for the reapers
+    # The one is for the reapers, the other is put together with what the others tell.
+    assert set(told) <= {*WorkerView.__struct_fields__, "listens", "waits"}
     assert (told["slots"], told["busy"], told["tokens_per_second"], told["device"]) == (4, 1, 12.3, "gpu")
 
 

@@ -6,7 +6,6 @@ the whole prompt ends is known in ids; an inner prefix is taken to have its esti
 
 from collections.abc import Sequence
 
-
 # One part of a prompt may have more ids to the byte than another. An estimate is trusted to a quarter of what was read.
 _HANDFUL = 32  # ids of a prompt that may be lacking
 _LEEWAY = 4

@@ -19,6 +19,7 @@ from .model import KV, Model, vocabulary_of
 from .pace import Pace
 from .prefill import Prefill
 from .pressure import Held, Pressure, too_many
+from .reading import Reading, Waiting
 from .recall import Recall
 from .row import Row
 from .settings import Settings
@@ -80,16 +81,14 @@ class Decoder:
         self._prefill_step = prefill_step
         self._kv_tokens: int | None = None
         self._bytes_per_token = 0
-        self._waiting: list[Row] = []
-        self._long: Prefill | None = None  # a prompt of several chunks
-        self._group: Prefill | None = None  # prompts of one chunk
-        self._is_long_next = True
+        self._waiting = Waiting()
+        self._reading = Reading()
         self._batch = Batch(model, ends, is_ahead=is_ahead, may_guess=may_guess)
 
     @property
     def busy(self) -> int:
         """How many slots are occupied, by rows that decode or are being read."""
-        return len(self._batch) + sum(len(prefill.rows) for prefill in self._prefills())
+        return len(self._batch) + sum(len(prefill.rows) for prefill in self._reading)
 
     @property
     def waiting(self) -> int:
@@ -99,9 +98,7 @@ class Decoder:
     @property
     def tokens_to_read(self) -> int:
         """How many prompt ids are still to be computed."""
-        return sum(prefill.tokens_to_read for prefill in self._prefills()) + sum(
-            len(row.ids) - 1 for row in self._waiting
-        )
+        return sum(prefill.tokens_to_read for prefill in self._reading) + sum(len(row.ids) - 1 for row in self._waiting)
 
     @property
     def prefill_tokens_per_second(self) -> float:
@@ -111,7 +108,7 @@ class Decoder:
     @property
     def kv_bytes(self) -> int:
         """Memory that all rows' state holds, in bytes."""
-        return self._batch.kv_bytes + sum(prefill.kv_bytes for prefill in self._prefills())
+        return self._batch.kv_bytes + sum(prefill.kv_bytes for prefill in self._reading)
 
     @property
     def pressure(self) -> Pressure:
@@ -135,13 +132,12 @@ class Decoder:
 
     def add(self, row: Row) -> None:
         """Take a row in; it waits for a slot."""
-        self._waiting.append(row)
+        self._waiting.add(row)
 
     def drop(self, keys: Collection[int]) -> None:
         """Let these rows go wherever they are; their slots are free at once. What they have read is kept for others."""
-        self._waiting = [row for row in self._waiting if row.key not in keys]
-        self._long = self._long and self._long.without(keys)
-        self._group = self._group and self._group.without(keys)
+        self._waiting.drop(keys)
+        self._reading.drop(keys)
         self._keep_state(keys)
         self._batch.leave(keys)
         self._recall.forget(keys)
@@ -160,20 +156,16 @@ class Decoder:
 
     def admit(self) -> list[Admitted]:
         """Give slots to the rows whose turn it is; tell which. Their prompts are read by `prefill`."""
-        if self._group is not None or not self._waiting or self.busy == self.slots:
+        if self._reading.has_group or not self._waiting or self.busy == self.slots:
             return []
         chunk = self._chunk(waiting=len(self._waiting))
         rows = self._choose(chunk)
         if not rows:
             return []
-        keys = {row.key for row in rows}
-        self._waiting = [row for row in self._waiting if row.key not in keys]
+        self._waiting.take(rows)
         starts = [self._recall.start(row) for row in rows]
         prefill = Prefill(self._model, starts, self._recall)
-        if prefill.to_read > chunk:
-            self._long = prefill
-        else:
-            self._group = prefill
+        self._reading.begin(prefill, is_long=prefill.to_read > chunk)
         self._make_room()
         return [Admitted(start.row.key, start.cached) for start in starts]
 
@@ -188,15 +180,15 @@ class Decoder:
 
     def prefill(self) -> list[Progress]:
         """Read one chunk; rows that are read join the batch. Tells how far those of several chunks have come."""
-        prefill = self._next_prefill()
+        prefill = self._reading.next()
         if prefill is None:
             return []
-        self._read_chunk(prefill)
-        is_long = prefill is self._long
+        is_long = self._reading.is_long(prefill)
+        self._read_chunk(prefill, is_long=is_long)
         progress = [Progress(row.key, prefill.done + 1, prefill.total + 1) for row in prefill.rows] if is_long else []
         if prefill.is_done:
             self._batch.join(prefill.rows, prefill.finished())
-            self._long, self._group = (None, self._group) if is_long else (self._long, None)
+            self._reading.end(prefill)
         return progress
 
     def warm_up(self) -> None:
@@ -218,16 +210,13 @@ class Decoder:
         self._recall = Recall(self._model, PromptCache(cap))
         self.steps = 0
 
-    def _prefills(self) -> list[Prefill]:
-        return [prefill for prefill in (self._long, self._group) if prefill is not None]
-
     def _choose(self, chunk: int) -> list[Row]:
         """The waiting rows to read next."""
-        demands = [Demand(to_read=self._recall.to_read(row), longest=row.longest) for row in self._waiting]
-        # While a long prompt is on its way, only those that fit in one chunk may pass it.
-        may_pass = [at for at, demand in enumerate(demands) if self._long is None or demand.to_read <= chunk]
-        places = choose_group([demands[at] for at in may_pass], self._room(), chunk)
-        return [self._waiting[may_pass[place]] for place in places]
+        demands = [(row, Demand(to_read=self._recall.to_read(row), longest=row.longest)) for row in self._waiting]
+        # While a long prompt is on its way, only those that fit in one chunk may pass it, or whom it steps aside for.
+        may = [each for each in demands if self._reading.may_begin(each[0], is_long=each[1].to_read > chunk)]
+        places = choose_group([demand for _, demand in may], self._room(), chunk)
+        return [may[place][0] for place in places]
 
     def _held(self) -> list[Held]:
         """The rows that hold a slot, the oldest first."""
@@ -236,7 +225,7 @@ class Decoder:
         decoding = [Held(row.key, share, self._batch.fed(row.key)) for row in rows]
         return decoding + [
             Held(row.key, prefill.kv_bytes // len(prefill.rows), prefill.done)
-            for prefill in self._prefills()
+            for prefill in self._reading
             for row in prefill.rows
         ]
 
@@ -261,16 +250,9 @@ class Decoder:
             free = held + self.gauge.room_bytes() // 2
             self.prompt_cache.bound(free if spare is None else min(spare, free))
 
-    def _next_prefill(self) -> Prefill | None:
-        """Take turns, so that a long prompt delays short ones by a chunk and not by itself."""
-        first, second = (self._long, self._group) if self._is_long_next else (self._group, self._long)
-        prefill = first or second
-        self._is_long_next = prefill is not self._long
-        return prefill
-
-    def _read_chunk(self, prefill: Prefill) -> None:
+    def _read_chunk(self, prefill: Prefill, *, is_long: bool) -> None:
         before = time.perf_counter()
-        tokens = prefill.advance(self._chunk(waiting=0) if prefill is self._long else prefill.to_read)
+        tokens = prefill.advance(self._chunk(waiting=0) if is_long else prefill.to_read)
         if tokens >= _LEAST_MEASURED or (tokens and not self._pace.tokens_per_second):
             self._pace.note(tokens, time.perf_counter() - before)
 
@@ -283,7 +265,7 @@ class Decoder:
         )
 
     def _room(self) -> Room:
-        rows = [*self._batch.rows, *(row for prefill in self._prefills() for row in prefill.rows)]
+        rows = [*self._batch.rows, *(row for prefill in self._reading for row in prefill.rows)]
         longest = max((row.longest for row in rows), default=0)
         free = free_seats(self.slots, self.busy, is_short=bool(self.pressure))
         return Room(free, self._kv_tokens, len(rows), longest)

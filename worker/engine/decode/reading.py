@@ -1,0 +1,105 @@
+"""The prompts that are being read: whose chunk is next, and who steps aside for whom.
+
+At most one long prompt is read chunk by chunk and one group of short ones in one go, by turns: so a long prompt delays
+short ones by a chunk and not by itself. Bulk work's long prompt steps aside for one that somebody waits for, and goes
+on where it was when that one is read.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from .prefill import Prefill
+from .row import Row
+
+# How often other rows may pass a bulk row that came before them: as often as they do in the queue.
+_MOST_PASSED = 11
+
+
+class Reading:
+    """What is being read now."""
+
+    def __init__(self) -> None:
+        self._long: Prefill | None = None
+        self._aside: Prefill | None = None
+        self._group: Prefill | None = None
+        self._is_long_next = True
+
+    def __iter__(self) -> Iterator[Prefill]:
+        """All of it."""
+        return (prefill for prefill in (self._long, self._aside, self._group) if prefill is not None)
+
+    @property
+    def has_group(self) -> bool:
+        """Whether short prompts are about to be read, so that no others may join."""
+        return self._group is not None
+
+    def may_begin(self, row: Row, *, is_long: bool) -> bool:
+        """Whether a row's prompt could be read now."""
+        if not is_long or self._long is None:
+            return True
+        return self._aside is None and not row.is_bulk and all(other.is_bulk for other in self._long.rows)
+
+    def begin(self, prefill: Prefill, *, is_long: bool) -> None:
+        """Read these from now on."""
+        if is_long:
+            self._long, self._aside = prefill, self._long or self._aside
+        else:
+            self._group = prefill
+
+    def is_long(self, prefill: Prefill) -> bool:
+        """Whether it is read chunk by chunk."""
+        return prefill is self._long
+
+    def next(self) -> Prefill | None:
+        """Whose turn it is."""
+        first, second = (self._long, self._group) if self._is_long_next else (self._group, self._long)
+        prefill = first or second
+        self._is_long_next = prefill is not self._long
+        return prefill
+
+    def end(self, prefill: Prefill) -> None:
+        """It has been read."""
+        if prefill is self._long:
+            self._long, self._aside = self._aside, None
+        else:
+            self._group = None
+
+    def drop(self, keys: Collection[int]) -> None:
+        """Let these rows go."""
+        self._long = self._long and self._long.without(keys)
+        self._aside = self._aside and self._aside.without(keys)
+        self._group = self._group and self._group.without(keys)
+        if self._long is None:
+            self._long, self._aside = self._aside, None
+
+
+class Waiting:
+    """The rows that have no slot yet, in the order in which they are to get one."""
+
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+        self._passed = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        """Bulk work last; first in its turn where it has been passed often."""
+        if self._passed >= _MOST_PASSED:
+            return iter(self._rows)
+        return iter(sorted(self._rows, key=lambda row: row.is_bulk))
+
+    def add(self, row: Row) -> None:
+        """Take a row in."""
+        self._rows.append(row)
+
+    def take(self, rows: Sequence[Row]) -> None:
+        """Note that these have their slots now."""
+        if any(row.is_bulk for row in rows):
+            self._passed = 0
+        elif any(row.is_bulk for row in self._rows):
+            self._passed += 1
+        self.drop({row.key for row in rows})
+
+    def drop(self, keys: Collection[int]) -> None:
+        """Let these rows go."""
+        self._rows = [row for row in self._rows if row.key not in keys]
