@@ -17,6 +17,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     limits: KeyLimits = KeyLimits()
     models: frozenset[str] | None = None  # None: all
     may_hi: bool = True
+    may_operate: bool = True  # see any job's life, and decide on dead letters
     is_bulk: bool = False  # its requests are the lines of a batch: nobody sits in front of them
     # Headers that this request's answer is to have, whatever it is. Not frozen: they are found out on the way.
     answer_headers: list[Header] = []

@@ -39,6 +39,9 @@ def keys(
         list[str] | None, Parameter(negative="", help="A model it is for; repeatable. [default: all]")
     ] = None,
     hi: Annotated[bool, Parameter(negative="", help="Its jobs may have the class hi.")] = False,
+    operator: Annotated[
+        bool, Parameter(negative="", help="It sees every job's life, and decides on dead letters, on the page.")
+    ] = False,
     file: Annotated[
         Path | None, Parameter(help="Their file. [default: MLX_POOL_API_KEYS_FILE, else that of this machine's `up`]")
     ] = None,
@@ -56,7 +59,8 @@ def keys(
     store = KeyStore(file or keys_file(data_folder(None, os.environ), os.environ))
     match deed:
         case "add":
-            key, entry = made(name, tenant, {"limits": limits, "models": model, "may_hi": hi})
+            rights = {"limits": limits, "models": model, "may_hi": hi}
+            key, entry = made(name, tenant, {**rights, "may_operate": operator})
             store.add(entry)
             _say({"key": key, **_told(entry)}, as_json=as_json, line=key)
             if not as_json:
@@ -104,11 +108,12 @@ def as_lines(entries: Sequence[KeyEntry]) -> str:
             *(str(limit or "-") for limit in _limits(entry.limits)),
             ", ".join(entry.models) if entry.models else "all",
             "yes" if entry.may_hi else "-",
+            "yes" if entry.may_operate else "-",
             entry.created.astimezone().strftime("%Y-%m-%d %H:%M"),
         ]
         for entry in entries
     ]
-    return table(("ID", "TENANT", "REQUESTS/MIN", "TOKENS/MIN", "JOBS", "MODELS", "HI", "CREATED"), rows)
+    return table(("ID", "TENANT", "REQUESTS/MIN", "TOKENS/MIN", "JOBS", "MODELS", "HI", "OPERATOR", "CREATED"), rows)
 
 
 def _limits(limits: KeyLimits) -> tuple[int | None, ...]:

@@ -20,6 +20,8 @@ class DeadLetter(msgspec.Struct, frozen=True):
     job: str
     body: str
     tenant: str = ""
+    outline: str = ""  # what its prompt begins with, as its producer told
+    on: str = ""  # the hosts that tried it, with blanks between; none where nobody could even begin
 
 
 class DeadLetters:
@@ -54,7 +56,7 @@ class DeadLetters:
         """
         dead = await self.read(letter)
         job_id = keyed_job_id(self._queue.model, dead.tenant, f"retry of dead letter {letter}")
-        submission = Submission(job_id, dead.body.encode(), DEFAULT_TIMEOUT_MS)
+        submission = Submission(job_id, dead.body.encode(), DEFAULT_TIMEOUT_MS, dead.outline)
         await self._queue.submit([submission], job_class="lo", may_wait=True, tenant=dead.tenant)
         await self.drop(letter)
         return job_id
@@ -73,4 +75,6 @@ def _letter(name: bytes, fields: dict[bytes, bytes]) -> DeadLetter:
         job=told.get("id", ""),
         body=told.get("body", ""),
         tenant=told.get("tenant", ""),
+        outline=told.get("outline", ""),
+        on=told.get("on", ""),
     )

@@ -39,6 +39,7 @@ class KeyEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     limits: KeyLimits = KeyLimits()
     models: Annotated[tuple[ModelName, ...], Meta(min_length=1)] | None = None  # None: all
     may_hi: bool = False  # whether its jobs may have the class `hi`
+    may_operate: bool = False  # whether it is an operator's: sees every job's life, decides on dead letters
 
 
 class _Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

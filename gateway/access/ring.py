@@ -53,4 +53,5 @@ def _caller(entry: KeyEntry) -> Caller:
         limits=entry.limits,
         models=None if entry.models is None else frozenset(entry.models),
         may_hi=entry.may_hi,
+        may_operate=entry.may_operate,
     )

@@ -38,12 +38,15 @@ def add(file: Path, name: str, **rights: Any) -> None:
 
 def test_a_key_is_shown_once_and_kept_as_its_digest(file: Path) -> None:
     """What is printed is the key and nothing else, for `$(…)`; the rest is said beside it."""
-    added = keys(file, "add", "phone", "--requests-per-minute", "60", "--model", "a", "--model", "b", "--hi")
+    added = keys(
+        file, "add", "phone", "--requests-per-minute", "60", "--model", "a", "--model", "b", "--hi", "--operator"
+    )
 
     [entry] = read_keys(file)
     assert added.stdout.startswith("mlxp_")
     assert entry.sha256 == digest_of(added.stdout.strip().encode()).hex()
-    assert (entry.id, entry.tenant, entry.models, entry.may_hi) == ("phone", "phone", ("a", "b"), True)
+    assert (entry.id, entry.tenant, entry.models) == ("phone", "phone", ("a", "b"))
+    assert (entry.may_hi, entry.may_operate) == (True, True)
     assert entry.limits.requests_per_minute == 60
     assert "phone" in added.stderr
     assert added.stdout.strip() not in file.read_text() + added.stderr + keys(file, "list", "--json").stdout

@@ -26,6 +26,22 @@ async def test_a_dead_letter_tells_what_it_was_and_why(lab: Labs) -> None:
         assert (letter.job, letter.why, letter.body) == ("bad", "poisoned", BODY.decode())
 
 
+async def test_a_dead_letter_tells_which_hosts_tried(lab: Labs) -> None:
+    """Each once, in the order of their attempts; none where nobody could even begin."""
+    async with lab() as here:
+        await here.submit("bad")
+        for host in ("mac-1", "mac-2"):
+            worker = await here.worker(host)
+            claimed = await here.claim_one(worker)
+            await worker.fail([("bad", claimed.attempt, 0)])
+        await here.xadd(id="a b", body=BODY)
+        await worker.look()
+
+        letters = await DeadLetters(here.client, "m").newest(10)
+
+        assert [(letter.why, letter.on) for letter in letters] == [("bad id", ""), ("poisoned", "mac-1 mac-2")]
+
+
 async def test_a_retry_is_a_new_job_and_happens_once(lab: Labs) -> None:
     """Said twice at once it runs once; the old id keeps its end."""
     async with lab() as here:
@@ -38,6 +54,21 @@ async def test_a_retry_is_a_new_job_and_happens_once(lab: Labs) -> None:
         assert (await here.state("bad"), await here.state(new)) == ("ended", "waiting")
         with pytest.raises(Refused, match="no dead letter"):
             await letters.retry(letter.letter)
+
+
+async def test_a_retry_finds_its_home_as_the_job_did(lab: Labs) -> None:
+    """What its producer told of the prompt's beginning is kept with the letter, and told again."""
+    outline = "9 0123456789abcdef:9 0123456789abcdef:9"
+    async with lab() as here:
+        await here.xadd(id="a b", body=BODY, outline=outline)
+        worker = await here.worker()
+        await worker.look()
+        letters = DeadLetters(here.client, "m")
+        (letter,) = await letters.newest(10)
+
+        await letters.retry(letter.letter)
+
+        assert letter.outline == (await here.claim_one(worker)).outline == outline
 
 
 async def test_a_dropped_letter_is_gone(lab: Labs) -> None:
