@@ -3,6 +3,7 @@
 The choices are plain functions on values; `Admission` asks Redis for the values.
 """
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import NoReturn
 
@@ -10,7 +11,7 @@ import msgspec
 
 from shared.errors import Fault, Refused
 from shared.job import DEFAULT_TIMEOUT_MS, Job, encode_job
-from shared.outline import CachePoint, encode_outline, outline_of
+from shared.outline import CachePoint, encode_outline, outline_of, tokens_in
 from shared.pool import Pool
 from shared.queue import Queue, Submission, Submitted, keyed_job_id, new_job_id
 from shared.tracing import context_in
@@ -18,6 +19,7 @@ from shared.tracing import context_in
 from .access.charge import Charge, Till, cost_of
 from .aliases import Aliases, meant_by
 from .caller import Caller
+from .returning import come_back_ms
 from .surveys import Surveys
 
 MAX_SEED = 2**63 - 1
@@ -39,6 +41,7 @@ class Ticket(msgspec.Struct, frozen=True):
     linger_ms: int
     trace: str
     tenant: str
+    surveys: Surveys
     charge: Charge | None = None  # what was taken for them; None: nothing is counted for this caller
     note: bytes = b""  # kept beside the first job, for whoever asks for it later
 
@@ -46,6 +49,11 @@ class Ticket(msgspec.Struct, frozen=True):
     def runs_on(self) -> bool:
         """Whether the jobs go on without anybody who follows them."""
         return self.job.background or self.linger_ms > 0
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens the prompt has, about."""
+        return tokens_in(self.submissions[0].outline)
 
     async def submit(self) -> list[Submitted]:
         """Put the jobs on their queue: all, or none.
@@ -66,6 +74,9 @@ class Ticket(msgspec.Struct, frozen=True):
             )
         except Refused as refused:
             await self.withdraw()
+            with contextlib.suppress(Fault):  # what it says by itself will do
+                survey = await self.surveys.of(self.queue.model)
+                refused.retry_after_ms = come_back_ms(refused, survey, self.job.class_, self.tokens)
             if refused.param == _KEY_FIELD and self.job.id is None:
                 refused.param = None  # the key is a header's: no field is to blame
             raise
@@ -157,6 +168,7 @@ class Admission:
             linger_ms=linger_ms,
             trace=context_in(headers.get("traceparent", "")),
             tenant=caller.tenant,
+            surveys=self._surveys,
             charge=await self._till.charge(caller, dict(zip(ids, costs, strict=True)), is_followed=is_followed),
         )
 
@@ -170,9 +182,10 @@ class Admission:
             if await self._surveys.knows(asked):
                 return asked
         surveys = {survey.model: survey for survey in await self._surveys.all() if caller.may_use(survey.model)}
+        ready = [model for model, survey in surveys.items() if survey.ready_workers]
         live = [model for model, survey in surveys.items() if survey.live_workers]
         default = self._default_model if self._default_model and caller.may_use(self._default_model) else None
-        return choose_model(asked, served=surveys, live=live, default=default)
+        return choose_model(asked, served=surveys, live=live, ready=ready, default=default)
 
     async def _check_workers(self, model: str) -> None:
         await self._surveys.of(model)
@@ -185,8 +198,12 @@ def may_wait(job: Job) -> bool:
     return job.background or job.class_ == "lo"
 
 
-def choose_model(asked: str | None, *, served: Collection[str], live: Collection[str], default: str | None) -> str:
+def choose_model(
+    asked: str | None, *, served: Collection[str], live: Collection[str], ready: Collection[str], default: str | None
+) -> str:
     """The model meant by a request: the one it names, or the default, or the only one.
+
+    The only one is the only one that is loaded, else the only one with a worker, else the only one that has a queue.
 
     Raises:
         Refused: the named one is not served, or several are and none was named.
@@ -198,7 +215,7 @@ def choose_model(asked: str | None, *, served: Collection[str], live: Collection
     wanted = asked or default
     if wanted is not None:
         return wanted if wanted in served else _refuse_model(wanted, served)
-    for choice in (live, served):
+    for choice in (ready, live, served):
         if len(choice) == 1:
             return next(iter(choice))
     raise Refused("missing_field", f"Several models are served: name one of {_listed(live or served)}.", param="model")

@@ -4,29 +4,37 @@ What a token costs here is a clock and a few numbers; the figures are told at th
 """
 
 import time
+from collections import deque
 from collections.abc import Sequence
 
 from shared.errors import PoolError
-from shared.event import TERMINAL, Cancelled, Done, Error
+from shared.event import TERMINAL, Cancelled, Done, Error, Started
 
 from .delivery import Delivery
 from .metrics.distribution import Distribution
-from .metrics.figures import CANCELLED, PER_TOKEN_S, Figures, Kind
+from .metrics.figures import CANCELLED, PER_TOKEN_S, Failure, Figures, Kind
 
 
 class Course:
     """One job's way to its client, from the request's receipt on; times are this process's monotonic seconds."""
 
-    __slots__ = ("_figures", "_gap_s", "_last_at_s", "began_at_s", "end", "first_at_s", "job_id", "kind", "tokens")
+    __slots__ = (
+        *("_failures", "_figures", "_gap_s", "_last_at_s"),
+        *("began_at_s", "end", "first_at_s", "job_id", "kind", "tokens", "wait_s"),
+    )
 
-    def __init__(self, job_id: str, kind: Kind, figures: Figures, began_at_s: float) -> None:
+    def __init__(
+        self, job_id: str, kind: Kind, figures: Figures, began_at_s: float, failures: deque[Failure] | None = None
+    ) -> None:
         self.job_id = job_id
         self.kind = kind
         self.began_at_s = began_at_s
         self.first_at_s: float | None = None
+        self.wait_s: Distribution | None = None  # where its wait is to be counted, once it is over
         self.end: Done | Cancelled | Error | None = None
         self.tokens = 0
         self._figures = figures
+        self._failures = failures
         self._last_at_s = 0.0
         self._gap_s = Distribution(PER_TOKEN_S)
 
@@ -34,6 +42,9 @@ class Course:
         """Note what the client is given now."""
         now_s = time.monotonic()
         last = deliveries[-1]
+        if self.wait_s is not None and any(isinstance(delivery.event, Started) for delivery in deliveries):
+            self.wait_s.add(now_s - self.began_at_s)
+            self.wait_s = None
         if (new := last.ids - self.tokens) > 0:
             self._note_tokens(new, now_s)
         if isinstance(last.event, TERMINAL):
@@ -71,5 +82,11 @@ class Course:
                 reason, error = "abort", CANCELLED
             case Error():
                 reason, error = "error", end.code
+                if self._failures is not None:
+                    self._failures.append(Failure(_wall_ms(), self.job_id, self.kind.model, end.code))
         figures.ends[reason] += 1
         figures.duration_s[error].add(now_s - self.began_at_s)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -155,9 +155,10 @@ def client_fields(event: Told, seq: int, job_id: str, model: str) -> dict[str, A
 
 
 def queued_fields(queued: Queued) -> dict[str, Any]:
-    """How a job waits; a wait that nobody knows is left out."""
+    """How a job waits; a wait that nobody knows is left out, and `loading` where nothing is loaded."""
     fields = {"status": "queued", "waiting": queued.waiting}
-    return fields if queued.expected_wait_ms is None else fields | {"expected_wait_ms": queued.expected_wait_ms}
+    more = {"expected_wait_ms": queued.expected_wait_ms, "loading": queued.loading}
+    return fields | {name: value for name, value in more.items() if value is not None}
 
 
 def queued_comment(queued: Queued) -> bytes:

@@ -1,8 +1,9 @@
 """News of the queue, for those who asked for it: how many jobs are served before theirs, and how long that takes.
 
-One task for all of them, which sleeps while nobody asks. A job is looked at soon after its submit and then once a
-second, in one batched look a queue; one that is heard of is not looked at. So a job that a worker takes at once is told
-nothing of, and one that was given back in mid-stream is told of again.
+While no worker has the model ready and one loads it, also how far it has come. One task for all of them, which sleeps
+while nobody asks. A job is looked at soon after its submit and then once a second, in one batched look a queue; one
+that is heard of is not looked at. So a job that a worker takes at once is told nothing of, and one that was given back
+in mid-stream is told of again.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ from starlette.types import Scope
 from shared.errors import Fault
 from shared.event import Queued
 from shared.queue import Queue
+from shared.standing import Place
+from shared.survey import Survey
 
 from .query import flag_in
 from .relay import Relay
@@ -25,6 +28,7 @@ TICK_S = 0.1
 LOOK_EVERY_S = 1.0
 JOBS_A_LOOK = 500
 _TO_TENTHS = -2  # of a second: a wait is never known better, and would change with every look
+_TO_PERCENT = 2
 
 
 def wants_news(scope: Scope) -> bool:
@@ -36,11 +40,12 @@ def wants_news(scope: Scope) -> bool:
 class _Wait:
     """What was told to one client, and when was looked."""
 
-    __slots__ = ("looked_at_s", "queue", "seq", "told")
+    __slots__ = ("looked_at_s", "queue", "seq", "tokens", "told")
 
-    def __init__(self, queue: Queue, seq: int) -> None:
+    def __init__(self, queue: Queue, seq: int, tokens: int | None) -> None:
         self.queue = queue
         self.seq = seq
+        self.tokens = tokens
         self.looked_at_s = 0.0
         self.told: Queued | None = None
 
@@ -54,9 +59,9 @@ class News:
         self._is_asked = asyncio.Event()
 
     @contextlib.contextmanager
-    def told_to(self, queue: Queue, relay: Relay) -> Generator[None]:
-        """Tell a client while the block runs."""
-        self._waits[relay] = _Wait(queue, relay.seq)
+    def told_to(self, queue: Queue, relay: Relay, *, tokens: int | None) -> Generator[None]:
+        """Tell a client while the block runs; `tokens` are its prompt's, about, where they are known here."""
+        self._waits[relay] = _Wait(queue, relay.seq, tokens)
         self._is_asked.set()
         try:
             yield
@@ -93,13 +98,23 @@ class News:
 
     async def _ask(self, queue: Queue, relays: list[Relay]) -> None:
         survey = await self._surveys.of(queue.model)
-        counts = await queue.jobs_before([relay.job_id for relay in relays])
-        for relay, before in zip(relays, counts, strict=True):
+        places = await queue.places([relay.job_id for relay in relays])
+        for relay, place in zip(relays, places, strict=True):
             wait = self._waits.get(relay)
-            if before is None or wait is None or relay.seq != wait.seq:  # it began, or left, while Redis was asked
+            if place is None or wait is None or relay.seq != wait.seq:  # it began, or left, while Redis was asked
                 continue
-            wait_ms = survey.wait_ms_behind(before)
-            queued = Queued(waiting=before, expected_wait_ms=None if wait_ms is None else round(wait_ms, _TO_TENTHS))
+            queued = queued_at(place, survey, wait.tokens)
             if queued != wait.told:
                 wait.told = queued
                 relay.tell(queued)
+
+
+def queued_at(place: Place, survey: Survey, tokens: int | None) -> Queued:
+    """What is told of a place in the line; figures are rounded, or each look would find another."""
+    wait_ms = survey.wait_ms_behind(place.before, place.job_class, tokens)
+    loading = survey.loading
+    return Queued(
+        waiting=place.before,
+        expected_wait_ms=None if wait_ms is None else round(wait_ms, _TO_TENTHS),
+        loading=None if loading is None else round(loading, _TO_PERCENT),
+    )

@@ -12,15 +12,20 @@ class PoolWorker(WorkerView, frozen=True, omit_defaults=False):
 
 
 class PoolModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A model, and who could serve it at once."""
+    """A model, and who could serve it at once; `loading`: nobody yet, and somebody has loaded so much of it, 0 … 1."""
 
     id: str
+    loaded: bool
+    loading: float | None
     ready_workers: int
     free_slots: int
 
 
 class PoolQueue(msgspec.Struct, frozen=True, kw_only=True):
-    """A model's queue; the expected wait is null where no worker has ended a job of late."""
+    """A model's queue; an expected wait is null where nobody is ready, or no worker has ended a job of late.
+
+    `expected_wait_ms` is that of a job of class `std`, `expected_wait_ms_by_class` tells of each.
+    """
 
     model: str
     waiting: int
@@ -28,6 +33,7 @@ class PoolQueue(msgspec.Struct, frozen=True, kw_only=True):
     running: int
     oldest_wait_ms: int
     expected_wait_ms: int | None
+    expected_wait_ms_by_class: dict[str, int | None]
     dead_letters: int
 
 
@@ -53,7 +59,14 @@ def _worker(worker: WorkerView) -> PoolWorker:
 
 
 def _model(survey: Survey) -> PoolModel:
-    return PoolModel(id=survey.model, ready_workers=len(survey.ready_workers), free_slots=survey.free_slots)
+    ready = len(survey.ready_workers)
+    return PoolModel(
+        id=survey.model,
+        loaded=ready > 0,
+        loading=survey.loading,
+        ready_workers=ready,
+        free_slots=survey.free_slots,
+    )
 
 
 def _queue(survey: Survey) -> PoolQueue:
@@ -64,5 +77,6 @@ def _queue(survey: Survey) -> PoolQueue:
         running=survey.running,
         oldest_wait_ms=survey.oldest_wait_ms,
         expected_wait_ms=survey.expected_wait_ms,
+        expected_wait_ms_by_class=survey.expected_wait_ms_by_class,
         dead_letters=survey.dead_letters,
     )

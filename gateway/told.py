@@ -3,10 +3,10 @@
 The bytes of a stream are written elsewhere, quicker than any struct; a test holds them to these.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from shared.event import Reason, Timings, TokenLogprob, ToolCall, Usage
 
@@ -39,10 +39,14 @@ class _Numbered(msgspec.Struct, frozen=True, kw_only=True, tag_field="status"):
 
 
 class ChatQueued(msgspec.Struct, frozen=True, kw_only=True, tag_field="status", tag="queued"):
-    """News of the queue, for who asked for it: so many jobs are served before this one."""
+    """News of the queue, for who asked for it: so many jobs are served before this one.
+
+    `loading`: no worker has the model ready, and one has loaded so much of it.
+    """
 
     waiting: int
     expected_wait_ms: int | UnsetType = UNSET
+    loading: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
 
 
 class ChatStarted(_Numbered, frozen=True, kw_only=True, tag="started"):

@@ -4,13 +4,14 @@ The bounds are those that vLLM and OpenTelemetry's conventions have, together wh
 told under its own names.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from shared.event import Done, Usage
 
 from .distribution import Distribution
+from .waits import Waits
 
 # vLLM's bounds (0.11), and those of OpenTelemetry's GenAI conventions (1.37).
 FIRST_TOKEN_S = (
@@ -37,6 +38,7 @@ _MERGED = (
 )
 
 CANCELLED = "cancelled"  # beside the errors' codes
+FAILURES_KEPT = 50
 
 
 class Kind(NamedTuple):
@@ -44,6 +46,15 @@ class Kind(NamedTuple):
 
     model: str
     operation: str
+
+
+class Failure(NamedTuple):
+    """A job that ended in an error, on the clock of the wall."""
+
+    at_ms: int
+    job_id: str
+    model: str
+    code: str
 
 
 class Figures:
@@ -104,10 +115,12 @@ class Figures:
 
 
 class Ledger:
-    """The figures of every kind of job that came here."""
+    """The figures of every kind of job that came here, and which of them failed last."""
 
     def __init__(self) -> None:
         self._figures: dict[Kind, Figures] = {}
+        self.failures: deque[Failure] = deque(maxlen=FAILURES_KEPT)
+        self.waits = Waits()
 
     def of(self, kind: Kind) -> Figures:
         """The figures of a kind."""

@@ -19,12 +19,16 @@ _WORKER_GAUGES = (
 _WORKER_COUNTERS = (
     *("jobs_done", "tokens_done", "cache_hits", "cache_saved_tokens", "prompt_tokens", "handed_back"),
     *("looks", "home_claims", "forced_claims", "held_s"),
+    *("loads", "unloads"),
 )
 _PRESSURES = {"soft": 1, "hard": 2}
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """The pool in seven numbers: jobs that wait, for how long the oldest, and what the ready workers have and do."""
+    """The pool in seven numbers: jobs that wait, for how long the oldest, and what the ready workers have and do.
+
+    `ready`: a job would get its turn, though a model may have to be loaded first.
+    """
 
     ready: bool
     queue_length: int
@@ -49,13 +53,19 @@ class _Pool(Collector):
         running = GaugeMetricFamily("mlx_pool_running_jobs", "Jobs claimed and not ended", labels=["model"])
         oldest = GaugeMetricFamily("mlx_pool_oldest_wait_seconds", "Age of the oldest waiting job", labels=["model"])
         dead = GaugeMetricFamily("mlx_pool_dead_letters", "Jobs that nobody can run", labels=["model"])
+        expected = GaugeMetricFamily(
+            "mlx_pool_expected_wait_seconds", "What a new job would wait, where it is known", labels=["model", "class"]
+        )
         for survey in self._surveys:
             for job_class, count in survey.waiting.items():
                 waiting.add_metric([survey.model, job_class], count)
             running.add_metric([survey.model], survey.running)
             oldest.add_metric([survey.model], survey.oldest_wait_ms / 1_000)
             dead.add_metric([survey.model], survey.dead_letters)
-        yield from (waiting, running, oldest, dead)
+            for job_class, wait_ms in survey.expected_wait_ms_by_class.items():
+                if wait_ms is not None:
+                    expected.add_metric([survey.model, job_class], wait_ms / 1_000)
+        yield from (waiting, running, oldest, dead, expected)
 
     def _workers(self) -> Iterator[Metric]:
         workers = [worker for survey in self._surveys for worker in survey.workers]
@@ -91,7 +101,7 @@ def pool_summary(surveys: Sequence[Survey]) -> Summary:
     """The pool in seven numbers, for a person or a script."""
     ready = [worker for survey in surveys for worker in survey.ready_workers]
     return Summary(
-        ready=bool(ready),
+        ready=any(survey.may_serve for survey in surveys),
         queue_length=sum(survey.waiting_total for survey in surveys),
         oldest_wait_ms=max((survey.oldest_wait_ms for survey in surveys), default=0),
         workers=len(ready),

@@ -13,6 +13,7 @@ from gateway.delivery import Tally
 from . import otel, vllm
 from .distribution import Distribution
 from .figures import Ledger
+from .waits import WaitHistogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FIRST_EVENT_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -29,6 +30,9 @@ class Metrics:
         self._registry.register(vllm.Streams(ledger))
         self._registry.register(otel.Streams(ledger))
         ProcessCollector(registry=self._registry)
+        self._waits = {tells: CollectorRegistry() for tells in (False, True)}
+        for tells, registry in self._waits.items():
+            registry.register(WaitHistogram(ledger.waits, tells_tenants=tells))
 
     def answered(self, route: str, method: str, status: int, after_s: float) -> None:
         """Count an answer by its head; that of a stream waits for the first event."""
@@ -36,9 +40,9 @@ class Metrics:
         if route == "/chat" and status == 200:
             self._first_event.add(after_s)
 
-    def text(self) -> bytes:
-        """The process's figures in Prometheus's format."""
-        return generate_latest(self._registry)
+    def text(self, *, tells_tenants: bool) -> bytes:
+        """The process's figures in Prometheus's format; who the tenants are is not for everybody."""
+        return generate_latest(self._registry) + generate_latest(self._waits[tells_tenants])
 
 
 class _Process(Collector):

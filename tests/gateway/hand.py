@@ -31,6 +31,7 @@ class Hand:
         self.broker = broker
         self.queue = Queue(broker, model)
         self.claims = Claims(broker, model, name, host=name.partition(".")[0])
+        self.tells: dict[str, str | int | float] = {}  # of itself, besides or instead of what every hand does
         self._said: dict[str, int] = {}
 
     async def join(self) -> None:
@@ -48,7 +49,7 @@ class Hand:
             await asyncio.sleep(0.3)
 
     def _fields(self) -> dict[str, str | int | float]:
-        return {"model": self.queue.model, "slots": 4, "busy": len(self._said), "state": "ready"}
+        return {"model": self.queue.model, "slots": 4, "busy": len(self._said), "state": "ready"} | self.tells
 
     async def claim(self) -> Claimed:
         """Take the next job, as soon as there is one."""

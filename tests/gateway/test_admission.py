@@ -9,22 +9,23 @@ from shared.job import Job, parse_job
 
 
 @pytest.mark.parametrize(
-    ("asked", "served", "live", "default", "chosen"),
+    ("asked", "served", "live", "ready", "default", "chosen"),
     [
-        ("b", "ab", "a", None, "b"),
-        (None, "a", "a", None, "a"),
-        (None, "a", "", None, "a"),
-        (None, "ab", "b", None, "b"),
-        (None, "ab", "ab", "a", "a"),
-        ("b", "ab", "ab", "a", "b"),
+        ("b", "ab", "a", "a", None, "b"),
+        (None, "a", "a", "a", None, "a"),
+        (None, "a", "", "", None, "a"),
+        (None, "ab", "b", "", None, "b"),
+        (None, "ab", "ab", "b", None, "b"),
+        (None, "ab", "ab", "ab", "a", "a"),
+        ("b", "ab", "ab", "ab", "a", "b"),
     ],
-    ids=["named", "only", "only, its worker restarts", "only live", "default", "named over default"],
+    ids=["named", "only", "only, its worker restarts", "only live", "only loaded", "default", "named over default"],
 )
 def test_the_model_is_the_named_the_default_or_the_only_one(
-    asked: str | None, served: str, live: str, default: str | None, chosen: str
+    *, asked: str | None, served: str, live: str, ready: str, default: str | None, chosen: str
 ) -> None:
     """A request may leave the model out wherever there is no doubt."""
-    assert choose_model(asked, served=served, live=live, default=default) == chosen
+    assert choose_model(asked, served=served, live=live, ready=ready, default=default) == chosen
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_a_model_in_doubt_is_refused_with_the_choices(
 ) -> None:
     """The error says what could be asked for; with nothing served yet, to come back."""
     with pytest.raises(PoolError) as raised:
-        choose_model(asked, served=served, live=served, default=default)
+        choose_model(asked, served=served, live=served, ready=served, default=default)
 
     assert raised.value.code == code
     assert all(model in raised.value.message for model in served)

@@ -2,9 +2,17 @@
 
 import asyncio
 import json
+from functools import partial
 from typing import Any
 
-from .conftest import Serving
+from gateway.frames import queued_comment, queued_fields
+from gateway.news import queued_at
+from shared.event import Queued
+from shared.standing import Place
+from shared.survey import Survey, WorkerView
+from shared.waits import Waited
+
+from .conftest import Eventually, Serving
 from .hand import MODEL, Served, events_of, sse_of, tokens
 
 PROMPT = {"prompt": "x"}
@@ -97,6 +105,44 @@ async def test_openais_stream_has_it_as_a_comment(serving: Serving) -> None:
         assert text.startswith(": queued waiting=1\n\n")
         assert text.endswith("data: [DONE]\n\n")
         assert all(line.startswith((":", "data: ")) for line in text.split("\n") if line)
+
+
+async def test_while_the_model_is_loaded_a_client_is_told_how_far(serving: Serving, eventually: Eventually) -> None:
+    """No worker has it ready, so nobody knows how long it takes; once one has, the loading is told of no more."""
+    async with serving() as served:
+        served.hand.tells = {"state": "loading", "slots": 0, "progress": 0.256}
+        await eventually(partial(is_seen, served, loading=0.256))
+        async with served.follow(PROMPT, path=f"/chat{ASKED}") as client:
+            assert await client.until(1, within_s=2) == [{"status": "queued", "waiting": 0, "loading": 0.26}]
+
+            served.hand.tells = {"slots": 1, "busy": 1, "job_seconds": 3.0}
+            assert (await client.until(2))[1] == {"status": "queued", "waiting": 0, "expected_wait_ms": 3_000}
+            await served.hand.generate("a")
+            await client.end()
+
+
+async def is_seen(served: Served, *, loading: float | None) -> bool:
+    """Whether the gateway knows of the loading."""
+    return (await served.http.get("/pool")).json()["models"][0]["loading"] == loading
+
+
+def test_what_is_told_goes_by_class_and_size() -> None:
+    """What the like of it waited where that was measured, to a tenth of a second; else the pool's pace."""
+    busy = WorkerView("w", state="ready", lease_ends_in_ms=1_000, slots=1, busy=1, job_seconds=2.0)
+    survey = Survey("m", 0, {"std": 9}, 1, 0, [busy], 0, {"std.x": Waited(4, 120_000, 40)})
+
+    told = [queued_at(Place(name, 9), survey, tokens) for name, tokens in (("std", 20_000), ("hi", 20_000))]
+
+    assert [each.expected_wait_ms for each in told] == [30_000, 20_000]
+    assert queued_at(Place("std", 0), survey, None) == Queued(waiting=0, expected_wait_ms=12_000)
+
+
+def test_a_loading_of_nothing_yet_is_told() -> None:
+    """A nought is no absence, in JSON and in a comment alike."""
+    queued = Queued(waiting=3, loading=0.0)
+
+    assert queued_fields(queued) == {"status": "queued", "waiting": 3, "loading": 0.0}
+    assert queued_comment(queued) == b": queued waiting=3 loading=0.0\n\n"
 
 
 async def test_several_answers_are_told_of_by_the_first(serving: Serving) -> None:

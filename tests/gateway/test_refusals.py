@@ -151,8 +151,8 @@ async def test_a_direct_job_is_not_served_under_an_id_that_can_be_guessed(servin
         assert refusal(answer) == (404, "job_not_found", None)
 
 
-async def test_without_a_key_every_route_but_one_is_closed(serving: Serving) -> None:
-    """Where a key is set, only liveness can be asked without it."""
+async def test_without_a_key_all_that_is_the_pools_is_closed(serving: Serving) -> None:
+    """Where a key is set, only liveness and the page's frame, where it is typed in, can be asked without it."""
     async with serving(key="s3cret") as served:
         http = served.http
 
@@ -161,11 +161,11 @@ async def test_without_a_key_every_route_but_one_is_closed(serving: Serving) -> 
             ("GET", "/chat/x"),
             ("GET", "/pool"),
             ("GET", "/metrics"),
-            ("GET", "/"),
+            ("GET", "/pool/events"),
         ]:
             for given in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Basic s3cret"}):
                 answer = await http.request(method, path, headers=given)
                 assert refusal(answer) == (401, "invalid_api_key", None)
                 assert answer.headers["www-authenticate"] == "Bearer"
-        assert (await http.get("/health/live")).status_code == 200
+        assert [(await http.get(path)).status_code for path in ("/health/live", "/")] == [200, 200]
         assert (await http.get("/pool", headers={"authorization": "Bearer s3cret"})).status_code == 200

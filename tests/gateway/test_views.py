@@ -43,6 +43,8 @@ async def test_the_pool_shows_workers_models_and_queues(serving: Serving, eventu
         assert worker["id"] == served.hand.name
         assert (worker["state"], worker["slots"]) == ("ready", 4)
         assert (model["id"], model["ready_workers"]) == (MODEL, 1)
+        assert (model["loaded"], model["loading"]) == (True, None)
+        assert pool["queues"][0]["expected_wait_ms_by_class"] == {"hi": 0, "std": 0, "lo": 0}
 
 
 async def test_metrics_tell_of_this_process_and_on_request_of_the_pool(serving: Serving) -> None:

@@ -19,7 +19,7 @@ from .conftest import GivenKeys, Headers
 from .routes import all_routes
 from .test_tenants import shown, start
 
-NOBODYS = {"/v1/models/{id:path}"}  # models are no tenant's: test_rights.py
+NOBODYS = {"/v1/models/{id:path}", "/page/{name:path}"}  # models are no tenant's: test_rights.py
 Names = Mapping[str, list[str]]  # what routes begin with, and what there is below them
 
 _DATE = re.compile(rb"date: [^\r]*\r\n")
@@ -30,6 +30,7 @@ def unknown(kind: str) -> str:
     """A name of that kind which nobody has."""
     forms = {
         "/chat": f"{queue_tag(MODEL)}-",
+        "/pool/jobs": f"{queue_tag(MODEL)}-",
         "/v1/responses": f"resp_{queue_tag(MODEL)}-",
         "/v1/files": "file-",
         "/v1/batches": "batch_",
@@ -55,6 +56,7 @@ async def own_all(served: Served, who: Headers) -> Names:
         batch = await make_batch(client, jsonl(chat_line(0)))
     return {
         "/chat": [job_id],
+        "/pool/jobs": [job_id],
         "/v1/responses": [response.id],
         "/v1/files": [batch.input_file_id],
         "/v1/batches": [batch.id],

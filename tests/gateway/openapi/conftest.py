@@ -43,6 +43,7 @@ class Document:
 _PLAIN_HEADERS = {
     *("date", "content-type", "content-length", "transfer-encoding", "connection", "cache-control", "allow", "vary"),
     *("x-accel-buffering", "content-disposition"),
+    *("content-security-policy", "x-content-type-options", "referrer-policy", "cross-origin-opener-policy", "etag"),
 }
 
 

@@ -129,7 +129,15 @@ async def test_files_and_batches_are_told(serving: Serving, document: Document) 
 @pytest.mark.parametrize(
     ("path", "accept"),
     [
-        *(("/", "*/*"), ("/pool", "*/*"), ("/health", "*/*"), ("/health/live", "*/*"), ("/v1/models", "*/*")),
+        *(
+            ("/", "*/*"),
+            ("/", "text/html"),
+            ("/pool/dead", "*/*"),
+            ("/pool", "*/*"),
+            ("/health", "*/*"),
+            ("/health/live", "*/*"),
+            ("/v1/models", "*/*"),
+        ),
         *(("/metrics", "text/plain"), ("/metrics", "application/json"), ("/metrics?scope=pool", "*/*")),
     ],
 )
