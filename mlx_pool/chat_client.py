@@ -30,6 +30,7 @@ class _Event(msgspec.Struct, frozen=True):
     content: str = ""
     waiting: int = 0
     expected_wait_ms: int | None = None
+    loading: float | None = None
     error: _Problem = _Problem()
 
 
@@ -56,11 +57,15 @@ def answer_to(place: Gateway, body: bytes) -> Generator[str | Queued]:
 
 def connection_to(url: str) -> http.client.HTTPConnection:
     """A connection to a gateway, not yet open."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        scheme, host, port = "", None, None
+    if scheme not in ("http", "https") or not host:
         raise Unusable(f"{url} is no address of a gateway: expected http://HOST:PORT.")
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(parts.hostname, parts.port, timeout=_SILENCE_S)
+    kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
+    return kind(host, port, timeout=_SILENCE_S)
 
 
 def _pieces(connection: http.client.HTTPConnection, place: Gateway, body: bytes) -> Generator[str | Queued]:
@@ -75,7 +80,7 @@ def _pieces(connection: http.client.HTTPConnection, place: Gateway, body: bytes)
             event = _EVENT.decode(line)
             match event.status:
                 case "queued":
-                    yield Queued(waiting=event.waiting, expected_wait_ms=event.expected_wait_ms)
+                    yield Queued(waiting=event.waiting, expected_wait_ms=event.expected_wait_ms, loading=event.loading)
                 case "started" | "token":
                     yield event.content
                 case "done" | "cancelled":

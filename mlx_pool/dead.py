@@ -18,6 +18,7 @@ from .arguments import call
 from .failure import Unusable
 from .queue_choice import choose_model
 from .table import table
+from .terminal import clean
 from .where import redis_url
 
 Deed = Literal["list", "show", "retry", "drop"]
@@ -69,7 +70,7 @@ def as_lines(deed: Deed, shown: Sequence[DeadLetter] | Sequence[str]) -> str:
     """Draw the outcome for a person. The body is only shown on demand: it is what somebody asked."""
     letters = [each for each in shown if isinstance(each, DeadLetter)]
     if deed == "show":
-        return "".join(f"{name}: {value}\n" for name, value in msgspec.structs.asdict(letters[0]).items())
+        return "".join(f"{name}: {clean(str(value))}\n" for name, value in msgspec.structs.asdict(letters[0]).items())
     if deed == "list":
         rows = [(each.letter, each.why, each.job, _when(each.at_ms), f"{len(each.body)} B") for each in letters]
         return table(("LETTER", "WHY", "JOB", "WHEN", "BODY"), rows) + "\n" if rows else "no dead letters\n"

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
@@ -35,7 +35,7 @@ def status(
         sys.stdout.write(f"{address}\n")
         return 0
     surveys = asyncio.run(_surveys(address))
-    sys.stdout.write(as_lines(surveys) if not as_json else msgspec.json.encode({"queues": surveys}).decode() + "\n")
+    sys.stdout.write(as_json_text(surveys) if as_json else as_lines(surveys))
     return 0
 
 
@@ -46,6 +46,16 @@ async def _surveys(url: str) -> list[Survey]:
         return [await pool.queue(model).survey() for model in sorted(await pool.models())]
     finally:
         await client.aclose()
+
+
+def as_json_text(surveys: Sequence[Survey]) -> str:
+    """Write all that the queues tell, and what follows from it for jobs that come now."""
+    queues: list[dict[str, Any]] = [
+        msgspec.to_builtins(survey)
+        | {"expected_wait_ms_by_class": survey.expected_wait_ms_by_class, "loading": survey.loading}
+        for survey in surveys
+    ]
+    return msgspec.json.encode({"queues": queues}).decode() + "\n"
 
 
 def as_lines(surveys: Sequence[Survey]) -> str:
@@ -60,6 +70,7 @@ def as_lines(surveys: Sequence[Survey]) -> str:
             str(sum(worker.slots for worker in survey.ready_workers)),
             str(survey.free_slots),
             _seconds(survey.oldest_wait_ms),
+            _expected(survey),
         ]
         for survey in surveys
     ]
@@ -67,7 +78,7 @@ def as_lines(surveys: Sequence[Survey]) -> str:
         [
             worker.id,
             survey.model,
-            worker.state,
+            _state(worker),
             f"{worker.busy}/{worker.slots}",
             f"{worker.tokens_per_second:.0f}",
             _memory(worker),
@@ -76,10 +87,25 @@ def as_lines(surveys: Sequence[Survey]) -> str:
         for survey in surveys
         for worker in survey.live_workers
     ]
-    drawn = table(("MODEL", "WAITING", "RUNNING", "SLOTS", "FREE", "OLDEST WAIT"), queues)
+    drawn = table(("MODEL", "WAITING", "RUNNING", "SLOTS", "FREE", "OLDEST WAIT", "NEW JOBS WAIT"), queues)
     if not workers:
         return f"{drawn}\n\nno worker is alive\n"
     return f"{drawn}\n\n{table(('WORKER', 'MODEL', 'STATE', 'BUSY', 'TOKENS/S', 'MEMORY', 'NOTE'), workers)}\n"
+
+
+def _state(worker: WorkerView) -> str:
+    """Tell what it does, and of a loading how far it is."""
+    return f"loading {worker.progress:.0%}" if worker.state == "loading" and worker.progress > 0 else worker.state
+
+
+def _expected(survey: Survey) -> str:
+    """Tell how long jobs that come now would wait: once where it is the same for all classes."""
+    if (loaded := survey.loading) is not None:
+        return f"the model is loading ({loaded:.0%})"
+    by_class = survey.expected_wait_ms_by_class
+    waits = ["?" if ms is None else f"{ms / 1_000:.1f} s" for ms in by_class.values()]
+    pairs = zip(by_class, waits, strict=True)
+    return waits[0] if len(set(waits)) == 1 else ", ".join(f"{name} {wait}" for name, wait in pairs)
 
 
 def _memory(worker: WorkerView) -> str:

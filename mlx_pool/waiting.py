@@ -36,8 +36,13 @@ class WaitingLine:
 
 
 def line_of(queued: Queued) -> str:
-    """Say how many are served before, and how long that takes, if anyone knows; ASCII, so a column a character."""
+    """Say how many are served before, and how long that takes, if anyone knows; ASCII, so a column a character.
+
+    While the model is loaded that is what is waited for.
+    """
     place = f"{queued.waiting} before you" if queued.waiting else "you are next"
+    if queued.loading is not None:
+        return f"{place}, the model is loading ({queued.loading:.0%})"
     if queued.expected_wait_ms is None:
         return place
     seconds = max(1, math.ceil(queued.expected_wait_ms / 1_000))

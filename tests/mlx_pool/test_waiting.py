@@ -32,6 +32,15 @@ def test_it_says_how_many_and_how_long(waiting: int, wait_ms: int | None, line: 
     assert line_of(Queued(waiting=waiting, expected_wait_ms=wait_ms)) == line
 
 
+@pytest.mark.parametrize(
+    ("waiting", "loading", "line"),
+    [(0, 0.0, "you are next, the model is loading (0%)"), (3, 0.256, "3 before you, the model is loading (26%)")],
+)
+def test_it_says_what_is_waited_for_while_the_model_loads(waiting: int, loading: float, line: str) -> None:
+    """How far that is, in place of a time that nobody knows."""
+    assert line_of(Queued(waiting=waiting, loading=loading)) == line
+
+
 def test_it_leaves_nothing_behind() -> None:
     """A shorter line hides all of a longer one, and what is written next stands where the line began."""
     screen, terminal = os.openpty()

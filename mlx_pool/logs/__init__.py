@@ -1,0 +1,1 @@
+"""Looking into what the parts of an `up` have logged: which lines, in which order, and how they read."""
