@@ -17,6 +17,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, NoScriptErr
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from .errors import Fault, Refused
+from .sentinel import FollowingConnection, is_sentinel, take_apart
 from .tls import tls_context, tls_failure
 
 CALL_TIMEOUT_MS = 2_000
@@ -115,13 +116,16 @@ def connect(url: str, *, name: str, timeout_ms: int | None = CALL_TIMEOUT_MS, co
         raise Refused("invalid_value", f"{_without_password(url)} is no Redis URL: {error}", param="redis") from error
     # More calls than connections wait for one: a gateway's thousandth client at once is no fault of Redis.
     pool = BlockingConnectionPool(**settings)
-    is_nameless = url.startswith("rediss:") and "ssl_certfile=" not in url
+    is_nameless = url.startswith("rediss") and "ssl_certfile=" not in url
     timeout_s = None if timeout_ms is None else timeout_ms / 1_000
     return Broker(Redis.from_pool(pool), timeout_s=timeout_s, is_nameless=is_nameless)
 
 
 def _place(url: str) -> dict[str, Any]:
     """Where a URL leads, and the options in it, as the library wants to be told."""
+    if is_sentinel(url):
+        plain, sentinels = take_apart(url)
+        return {**_place(plain), "connection_class": FollowingConnection, "sentinels": sentinels}
     told: dict[str, Any] = {**parse_url(url)}
     options = {name: str(told.pop(name)) for name in list(told) if name.startswith("ssl_")}
     if url.startswith("rediss:"):
@@ -153,6 +157,9 @@ async def check_broker(broker: Broker) -> list[str]:
     try:
         info: dict[str, Any] = await broker.command("INFO")
     except Fault as fault:
+        if isinstance(fault.__cause__, NoPermissionError):
+            said = f"Redis denies this user what it needs: {_said(fault.__cause__)}. `mlx-pool acl` writes its rules."
+            raise Refused("invalid_value", said, param="redis") from fault
         if _is_auth(fault.__cause__):
             said = f"Redis refuses the password: {_said(fault.__cause__)}. Put the right one into the URL, redis://:PASSWORD@HOST:PORT."
             raise Refused("invalid_value", said, param="redis") from fault
@@ -163,7 +170,7 @@ async def check_broker(broker: Broker) -> list[str]:
             raise Fault("broker_down", f"{fault.message} If it asks for certificates: {_OWN_FILES}.") from fault
         raise
     _check_version(info)
-    return _check_settings(await _settings(broker))
+    return _check_settings(info)
 
 
 def _check_version(info: dict[str, Any]) -> None:
@@ -177,38 +184,16 @@ def _check_version(info: dict[str, Any]) -> None:
         )
 
 
-async def _settings(broker: Broker) -> dict[str, str] | None:
-    names = ("maxmemory-policy", "appendonly")
-    try:
-        replies = await broker.commands([("CONFIG", "GET", name) for name in names])
-    except Fault as fault:
-        if isinstance(fault.__cause__, ResponseError):
-            return None  # a managed Redis denies CONFIG
-        raise
-    return {_text(name): _text(value) for reply in replies for name, value in _pairs(reply)}
-
-
-def _pairs(reply: Any) -> list[tuple[Any, Any]]:
-    if isinstance(reply, dict):
-        return list(reply.items())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] redis-py's callbacks decide the shape
-    return list(zip(reply[::2], reply[1::2], strict=True))
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _check_settings(settings: dict[str, str] | None) -> list[str]:
-    if settings is None:
-        return ["CONFIG is denied here, so the server's settings were not checked"]
-    policy = settings.get("maxmemory-policy", "noeviction")
+def _check_settings(info: dict[str, Any]) -> list[str]:
+    # By INFO and not by CONFIG, which shows passwords too: a role needs no right to it, and a managed Redis denies it.
+    policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise Refused(
             "unsupported",
             f"Redis would evict jobs when it is full (maxmemory-policy {policy}): set it to noeviction.",
             param="redis",
         )
-    if settings.get("appendonly") == "no":
+    if not int(info.get("aof_enabled", 1)):
         return ["appendonly is off: jobs do not survive a restart of Redis"]
     return []
 
@@ -219,7 +204,7 @@ def _translated(error: Exception) -> Fault:
 
 
 def _is_auth(error: BaseException | None) -> bool:
-    if isinstance(error, (AuthenticationError, NoPermissionError)):
+    if isinstance(error, AuthenticationError):
         return True
     return isinstance(error, RedisError) and any(sign in str(error) for sign in ("NOAUTH", "WRONGPASS"))
 

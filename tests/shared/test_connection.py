@@ -62,14 +62,27 @@ async def test_a_wrong_password_is_refused_in_words_without_it(own_broker: Serve
     await client.aclose()
 
 
-async def test_a_server_that_denies_its_settings_is_warned_about(own_broker: Server) -> None:
-    """A managed Redis forbids CONFIG: the pool works, and says what it could not check."""
+async def test_settings_are_seen_without_a_right_to_them(own_broker: Server) -> None:
+    """A managed Redis, or a role's rules, forbid CONFIG: what matters is checked all the same."""
     client = connect(own_broker.url, name="test")
+    await client.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     await client.command("ACL", "SETUSER", "default", "-config")
 
-    (warning,) = await check_broker(client)
+    refused = await _refusal(own_broker.url)
 
-    assert warning.startswith("CONFIG is denied")
+    assert "set it to noeviction" in refused.message
+    await client.aclose()
+
+
+async def test_a_user_without_rights_is_told_where_they_come_from(own_broker: Server) -> None:
+    """The password is right, and the line does not say otherwise."""
+    client = connect(own_broker.url, name="test")
+    await client.command("ACL", "SETUSER", "nobody", "on", ">word")
+
+    refused = await _refusal(f"redis://nobody:word@127.0.0.1:{own_broker.port}")
+
+    assert "mlx-pool acl" in refused.message
+    assert "password" not in refused.message
     await client.aclose()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from shared.standing import SHARES, jobs_before
+from shared.standing import SHARES, Place, jobs_before, jobs_before_new
 from worker.placement import WHEEL
 
 from .conftest import Labs
@@ -30,6 +30,14 @@ def test_classes_pass_each_other_as_the_wheel_turns(
 ) -> None:
     """What was given back goes first, suspects last; of the others each has its share of the turns."""
     assert jobs_before(job_class, before, waiting) == expected
+
+
+def test_one_that_comes_now_stands_behind_its_class() -> None:
+    """And lets those of the others pass whose turn comes sooner."""
+    waiting = {"re": 1, "hi": 2, "std": 4, "lo": 9, "sus": 0}
+
+    assert {name: jobs_before_new(name, waiting) for name in SHARES} == {"hi": 4, "std": 8, "lo": 16}
+    assert jobs_before_new("std", {}) == 0
 
 
 def test_the_shares_are_those_of_the_wheel() -> None:
@@ -81,6 +89,7 @@ async def test_a_job_that_was_given_back_waits_among_its_like(lab: Labs) -> None
         await worker.release("a", 1)
 
         assert await here.queue.jobs_before(["a", "b", "c"]) == [0, 1, 2]
+        assert await here.queue.places(["a"]) == [Place("re", 0)]
 
 
 async def test_the_place_of_nobody_is_asked_without_making_a_key(lab: Labs) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SHOWN = {"gateway": "the HTTP side", "worker": "takes jobs of one model"}
+SHOWN = {"gateway": "the HTTP side", "worker": "takes jobs of its models"}
 
 
 def commands_of(dockerfile: Path) -> list[str]:
