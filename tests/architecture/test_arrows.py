@@ -118,11 +118,11 @@ def test_a_part_really_imports_without_mlx(part: str) -> None:
     assert loaded.returncode == 0, loaded.stderr
 
 
-def test_of_shared_only_two_modules_touch_redis() -> None:
+def test_of_shared_only_the_modules_of_connections_touch_redis() -> None:
     """Everything else speaks to `Broker`: the untyped library stands behind one wall."""
     touching = {module.name for module in modules() if any(is_in(name, "redis") for name in imports(module))}
 
-    assert touching == {"shared.connection", "shared.channel"}
+    assert touching == {"shared.connection", "shared.channel", "shared.sentinel"}
 
 
 def test_apis_do_not_know_each_other() -> None:
