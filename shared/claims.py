@@ -45,6 +45,7 @@ class Claimed(msgspec.Struct, frozen=True):
     trace: str
     outline: str  # as its producer told it
     now_ms: int
+    found: tuple[int, ...] = ()  # how many of each of `CLASSES` waited when it was submitted; (): nobody has counted
 
     @property
     def is_suspect(self) -> bool:
@@ -221,7 +222,7 @@ def _flat(fields: dict[str, str | int | float]) -> list[str | int | float]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    job_id, attempt, entry, body, seq, deadline, enqueued, tenant, trace, outline, now = row
+    job_id, attempt, entry, body, seq, deadline, enqueued, tenant, trace, outline, now, found = row
     return Claimed(
         id=job_id.decode(),
         attempt=attempt,
@@ -234,4 +235,5 @@ def _claimed(row: Sequence[Any]) -> Claimed:
         trace=trace.decode(),
         outline=outline.decode(),
         now_ms=int(now),
+        found=tuple(map(int, found.split())),
     )

@@ -36,10 +36,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
 
 
 class Queued(Event, frozen=True, kw_only=True, omit_defaults=True, tag="queued"):
-    """How many jobs are served before it, and how long that takes: a gateway says it when asked; never logged."""
+    """How many jobs are served before it, and how long that takes: a gateway says it when asked; never logged.
+
+    `loading` is how far the model is loaded, 0 … 1, while no worker has it ready and one loads it.
+    """
 
     waiting: int
     expected_wait_ms: int | None = None
+    loading: float | None = None
 
 
 class Started(Event, frozen=True, kw_only=True, omit_defaults=True, tag="started"):

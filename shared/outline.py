@@ -27,6 +27,7 @@ STEP_BYTES = 4_096
 
 _encode = msgspec.json.Encoder().encode
 _DIGEST_BYTES = 8
+_MOST_DIGITS = 7  # of a number of tokens
 _PREFIX = r"[0-9a-f]{16}:[0-9]{1,7}"
 _TEXT = re.compile(
     rf"([0-9]{{1,7}}) (-|{_PREFIX}(?:,{_PREFIX}){{0,{MAX_HOMES - 1}}}) "
@@ -93,6 +94,12 @@ def decode_outline(text: str) -> Outline:
         return Outline(0)
     tokens, homes, prefixes = found.groups()
     return Outline(int(tokens), _unlisted(prefixes), _unlisted(homes))
+
+
+def tokens_in(text: str) -> int:
+    """How many tokens a prompt has, about: of its written outline only that is read. 0 where it says nothing."""
+    tokens = text.partition(" ")[0]
+    return int(tokens) if tokens.isascii() and tokens.isdigit() and len(tokens) <= _MOST_DIGITS else 0
 
 
 class _Chain:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 from .connection import Broker
 from .identity import is_run_of
@@ -21,6 +22,17 @@ class Pool:
         """The models that a worker has ever served here: a queue exists when its first worker has registered."""
         names: set[bytes] = await self._broker.command("SMEMBERS", MODELS)
         return frozenset(name.decode() for name in names)
+
+    async def has_kept_all_since(self, at_ms: int) -> bool:
+        """Whether nothing that was written since then, by the broker's clock, can have been lost.
+
+        A server loses its newest writes in a crash, or where it was a replica that took over. When that was nobody
+        knows, so one that ever took over is not believed.
+        """
+        info: dict[str, Any] = await self._broker.command("INFO")
+        # Both its start and its age are told in whole seconds.
+        started_by_ms = int(info["server_time_usec"]) // 1_000 - (int(info["uptime_in_seconds"]) - 1) * 1_000
+        return at_ms > started_by_ms and int(info.get("second_repl_offset", -1)) < 0
 
     def queue(self, model: str) -> Queue:
         """The queue of a model, whether it exists yet or not."""

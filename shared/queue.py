@@ -15,11 +15,12 @@ from .connection import Arg, Broker
 from .errors import Refused
 from .job import JobClass, queue_tag
 from .keys import Keys
-from .standing import jobs_before
+from .standing import Place, jobs_before
 from .survey import Survey, read_survey
 
 State = Literal["waiting", "running", "ended"]
 Cancelling = Literal["ended", "cancelled", "flagged", "heard", "unknown"]
+_ASK_LIVES_MS = 10_000
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -85,6 +86,15 @@ def keyed_job_id(model: str, tenant: str, key: str) -> str:
     return f"{queue_tag(model)}-{digest[:32]}"
 
 
+class Crowded(Refused):
+    """So many of a tenant's jobs wait already."""
+
+    def __init__(self, waiting: int) -> None:
+        said = f"{waiting} of your jobs wait already, and others wait for the same workers."
+        super().__init__("too_many_jobs", said, retry_after_ms=1_000)
+        self.waiting = waiting
+
+
 class Queue:
     """The waiting and running jobs of one model."""
 
@@ -121,7 +131,7 @@ class Queue:
             case b"FULL":
                 raise _full(self.model, waiting=reply[1], oldest_ms=reply[2])
             case b"CROWDED":
-                raise _crowded(reply[1])
+                raise Crowded(reply[1])
             case b"MISMATCH":
                 raise Refused("idempotency_mismatch", "This id was used before, for another request.", param="id")
             case _:
@@ -152,11 +162,16 @@ class Queue:
         """Let a job's record and log go, cancelling it first where it has not ended; tells whether it was there."""
         return bool(await self._call("forget", [job_id]))
 
-    async def jobs_before(self, job_ids: Sequence[str]) -> list[int | None]:
-        """How many jobs are served before each of these, about; None for one that does not wait."""
+    async def places(self, job_ids: Sequence[str]) -> list[Place | None]:
+        """Where each of these stands in the line, about; None for one that does not wait."""
         counts, *rows = await self._call("ahead", list(job_ids))
         waiting = {name.decode(): count for name, count in zip(counts[::2], counts[1::2], strict=True)}
-        return [jobs_before(row[0].decode(), row[1], waiting) if row else None for row in rows]
+        named = [(row[0].decode(), row[1]) if row else None for row in rows]
+        return [Place(each[0], jobs_before(*each, waiting)) if each else None for each in named]
+
+    async def jobs_before(self, job_ids: Sequence[str]) -> list[int | None]:
+        """How many jobs are served before each of these, about; None for one that does not wait."""
+        return [place.before if place else None for place in await self.places(job_ids)]
 
     async def read_log(self, job_id: str, *, after: int = 0, count: int = 1_000) -> list[LogEntry]:
         """The logged events with seq > `after`, at most `count`, in order."""
@@ -177,6 +192,15 @@ class Queue:
         reply = await self._call("reap", [gone])
         return None if reply[0] == b"EARLY" else Reaped(*reply[1:])
 
+    async def ask_to_drain(self, worker_id: str) -> None:
+        """Ask a worker to take no more, to finish or hand over what it runs, and to leave.
+
+        It hears of it within half a second. Asking again changes nothing, nor does asking one that is gone.
+        """
+        key = self.keys.worker(worker_id)
+        # One that has just left must not leave a key without an end behind: that of a living worker has a TTL already.
+        await self._broker.commands([("HSET", key, "wanted", "drain"), ("PEXPIRE", key, _ASK_LIVES_MS, "NX")])
+
     async def _call(self, name: str, args: Sequence[Arg]) -> Any:
         return await scripts.call(self._broker, name, self.keys.prefix, args)
 
@@ -189,11 +213,6 @@ def _peek(row: Sequence[Any]) -> Peek:
 def _full(model: str, *, waiting: int, oldest_ms: int) -> Refused:
     said = f"{waiting} jobs wait for {model}, the oldest for {oldest_ms / 1_000:.0f} s."
     return Refused("queue_full", said, retry_after_ms=max(1_000, oldest_ms))
-
-
-def _crowded(waiting: int) -> Refused:
-    said = f"{waiting} of your jobs wait already, and others wait for the same workers."
-    return Refused("too_many_jobs", said, retry_after_ms=1_000)
 
 
 def _log_entry(entry_id: bytes, data: bytes) -> LogEntry:

@@ -1,9 +1,12 @@
 """The state of a queue and its workers, at one instant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+
+from .standing import SHARES, jobs_before_new
+from .waits import Waited, decode_waits, expected_wait_ms, merged, waited_like
 
 
 class WorkerView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -12,7 +15,9 @@ class WorkerView(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     model: str = ""
     host: str = ""
-    state: str = "gone"  # loading, ready, draining, broken; gone: only its lease is left
+    # standby: it loads the model when a job waits; loading, ready; draining: it takes no more; sick: it rests;
+    # gone: only its lease is left
+    state: str = "gone"
     slots: int = 0
     busy: int = 0
     version: str = ""
@@ -39,6 +44,22 @@ class WorkerView(msgspec.Struct, frozen=True, omit_defaults=True):
     home_claims: int = 0  # of jobs whose prompt's beginning was read here
     forced_claims: int = 0  # of jobs that another living worker was home to: many of them are a sign to add a machine
     held_s: float = 0.0  # with a free seat while jobs waited that were left to others
+    load_s: float = 0.0  # how long loading the model takes here, with what has to leave before it; 0: not known
+    progress: float = 0.0  # of the loading under way, 0 … 1
+    loads: int = 0  # of the model, since this worker's process began
+    unloads: int = 0
+    pinned: bool = False  # the model stays loaded
+
+    @property
+    def is_standing_by(self) -> bool:
+        """Whether it would load the model for a job."""
+        return self.state == "standby" and self.lease_ends_in_ms > 0
+
+    @property
+    def may_serve(self) -> bool:
+        """Whether a job that comes now would get its turn here: at once, or once the model is loaded for it."""
+        is_loading_on_demand = self.state == "loading" and not self.pinned and self.lease_ends_in_ms > 0
+        return self.is_ready or self.is_standing_by or is_loading_on_demand
 
     @property
     def is_ready(self) -> bool:
@@ -69,6 +90,7 @@ class Survey(msgspec.Struct, frozen=True):
     oldest_wait_ms: int
     workers: list[WorkerView]
     dead_letters: int
+    waits: dict[str, Waited] = {}  # of the last minute, by class and size (`shared.waits`)
 
     @property
     def waiting_total(self) -> int:
@@ -91,36 +113,67 @@ class Survey(msgspec.Struct, frozen=True):
         return sum(worker.free_slots for worker in self.ready_workers)
 
     @property
-    def expected_wait_ms(self) -> int | None:
-        """How long a job submitted now would wait; None when unknown."""
-        return self.wait_ms_behind(self.waiting_total)
+    def may_serve(self) -> bool:
+        """Whether a job that comes now would get its turn, though the model may have to be loaded first."""
+        return any(worker.may_serve for worker in self.workers)
 
-    def wait_ms_behind(self, jobs: int) -> int | None:
-        """How long a job waits that so many go before; None when unknown, since no worker has ended a job of late."""
-        ends_first = jobs + 1 - self.free_slots
-        if ends_first <= 0:
-            return 0
-        rate = sum(worker.most_jobs_per_second for worker in self.ready_workers)
-        return int(ends_first / rate * 1_000) if rate > 0 else None
+    @property
+    def loading(self) -> float | None:
+        """How far the model is loaded, 0 … 1, where nobody is ready and somebody loads it; else None."""
+        if self.ready_workers:
+            return None
+        told = [worker.progress for worker in self.live_workers if worker.state == "loading"]
+        return max(0.0, min(1.0, max(told))) if told else None
+
+    @property
+    def expected_wait_ms(self) -> int | None:
+        """How long a job of class `std` that comes now would wait; None when unknown."""
+        return self.wait_ms_of_new("std")
+
+    @property
+    def expected_wait_ms_by_class(self) -> dict[str, int | None]:
+        """How long a job that comes now would wait, of each class."""
+        return {name: self.wait_ms_of_new(name) for name in SHARES}
+
+    def wait_ms_of_new(self, job_class: str, tokens: int | None = None) -> int | None:
+        """How long a job that comes now would wait, of this class and about so many prompt tokens, if that is known."""
+        return self.wait_ms_behind(jobs_before_new(job_class, self.waiting), job_class, tokens)
+
+    def wait_ms_behind(self, jobs: int, job_class: str = "", tokens: int | None = None) -> int | None:
+        """How long a job waits that so many go before; None when unknown: nobody is ready, or has ended a job of late.
+
+        Without a class nothing that was measured is taken for its like.
+        """
+        if not self.ready_workers:
+            return None
+        ends_per_second = sum(worker.most_jobs_per_second for worker in self.ready_workers)
+        like = waited_like(self.waits, job_class, tokens)
+        return expected_wait_ms(jobs + 1 - self.free_slots, ends_per_second, like)
 
 
 def read_survey(model: str, reply: Sequence[Any]) -> Survey:
     """Read what the script `survey` returns."""
     now_ms, oldest_ms, running, waiting, workers, dead = reply
+    rows = [
+        (worker_id.decode(), int(ends_in_ms), _told(flat))
+        for worker_id, ends_in_ms, flat in zip(workers[::3], workers[1::3], workers[2::3], strict=True)
+    ]
     return Survey(
         model=model,
         now_ms=int(now_ms),
         waiting={name.decode(): n for name, n in zip(waiting[::2], waiting[1::2], strict=True)},
         running=running,
         oldest_wait_ms=int(oldest_ms),
-        workers=[_worker(*row) for row in zip(workers[::3], workers[1::3], workers[2::3], strict=True)],
+        workers=[_worker(*row) for row in rows],
         dead_letters=dead,
+        waits=merged(decode_waits(told.get("waits", "")) for _, ends_in_ms, told in rows if ends_in_ms > 0),
     )
 
 
-def _worker(worker_id: bytes, ends_in_ms: bytes, flat: Sequence[bytes]) -> WorkerView:
-    told = {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}
+def _told(flat: Sequence[bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
+def _worker(worker_id: str, ends_in_ms: int, told: Mapping[str, str]) -> WorkerView:
     known = {name: told[name] for name in WorkerView.__struct_fields__ if name in told}
-    return msgspec.convert(
-        known | {"id": worker_id.decode(), "lease_ends_in_ms": int(ends_in_ms)}, WorkerView, strict=False
-    )
+    return msgspec.convert(known | {"id": worker_id, "lease_ends_in_ms": ends_in_ms}, WorkerView, strict=False)

@@ -21,7 +21,7 @@ from shared.connection import Broker as Client
 from shared.connection import connect
 from tests.ports import FreePort, Ports
 
-pytest_plugins = ["tests.pool", "tests.certificates"]
+pytest_plugins = ["tests.pool", "tests.certificates", "tests.watched"]
 
 
 def pytest_configure() -> None:

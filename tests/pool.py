@@ -24,8 +24,11 @@ MODEL = "scripted"
 class Pool:
     """One gateway and any number of workers on the test's broker."""
 
-    def __init__(self, broker: str, port: int, logs: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, broker: str, port: int, logs: Path, env: Mapping[str, str], urls: Mapping[str, str] | None = None
+    ) -> None:
         self.broker = broker
+        self._urls = urls or {}  # by which a part comes to the broker, if not by that one
         self._env = env
         self.workers: list[subprocess.Popen[bytes]] = []
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30)
@@ -44,6 +47,11 @@ class Pool:
         engine_args = f"--step-ms {step_ms} {engine_args}"
         flags = ["--engine", "scripted", "--slots", str(slots), "--engine-args", engine_args, "--drain-s", "0.2"]
         self.workers.append(self._start("worker", *flags, "--name", f"mac-{len(self.workers) + 1}"))
+
+    def add_worker_of(self, *models: str, room_gb: float) -> None:
+        """Start a worker that loads these models on demand, NAME=GIB each, with room for so much."""
+        flags = ["--engine", "scripted", "--on-demand", ",".join(models), "--models-memory-gb", str(room_gb)]
+        self.workers.append(self._start("worker", *flags, "--drain-s", "0.2", "--name", f"mac-{len(self.workers) + 1}"))
 
     def add_mlx_worker(self, model: str) -> None:
         """Start a worker with a real model; on MLX's own BLAS, whose results are the same bit for bit in any batch."""
@@ -93,7 +101,7 @@ class Pool:
     def _start(self, module: str, *flags: str, **env: str) -> subprocess.Popen[bytes]:
         with (self._logs / f"{module}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", module, "--redis", self.broker, *flags],
+                [sys.executable, "-m", module, "--redis", self._urls.get(module, self.broker), *flags],
                 stderr=log,
                 env=os.environ | {"NO_COLOR": "1"} | dict(self._env) | env,
             )

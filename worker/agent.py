@@ -6,21 +6,27 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
-from msgspec.structs import replace
 
 from shared.channel import Listener
 from shared.connection import Broker, check_broker, connect
-from shared.errors import Fault
+from shared.errors import Fault, Refused
 from shared.identity import host_name
 from shared.limits import Limits, write_limits
 from shared.tracing import Tracing
 
 from .admission import Place
+from .arrangement import Rules
 from .awake import awake_command, kept_awake
 from .claimer import DOORBELL_MS
+from .hints import Hints
 from .placement import choose_several, first_come
+from .roster import GIB, Model, Roster, call_roll
 from .service import Connections, Service
 from .settings import Settings
+from .shelf import Shelf
+from .stand import Stand
+from .standby import SLOW_BELL_MS
+from .tending import Progress
 from .weights import Found, fetch
 
 BROKER_RETRY_S = 1.0
@@ -30,14 +36,16 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 class Agent:
-    """Runs the services of one machine; it holds a list of them, of length one for now."""
+    """Runs the services of one machine: one for each model, loaded or not."""
 
     def __init__(self, settings: Settings, *, host: str, pid: int, tracing: Tracing | None = None) -> None:
         self._settings = settings
         self._tracing = tracing
         self._host = host_name(settings.name or host)
         self._pid = pid
+        self._hints = Hints(sys.platform)
         self._services: list[Service] = []
+        self._left: list[Refused] = []
         self._is_draining = asyncio.Event()
 
     async def run(self) -> None:
@@ -48,27 +56,58 @@ class Agent:
             Fault: something here is broken.
 
         """
-        found = await self._find_model()
-        async with _connections(self._settings.redis) as connections:
+        roster = await call_roll(self._settings, _Told())
+        async with _connections(self._settings.redis, queues=len(roster.models)) as connections:
             await self._meet_broker(connections.calls)
             if self._is_draining.is_set():
                 return
-            await write_limits(connections.calls, found.queue, _defaults(), overwrite=False)
-            command = self._command(found)
-            self._services = [
-                Service(
-                    found.queue,
-                    command,
-                    connections,
-                    host=self._host,
-                    tracing=self._tracing,
-                    place=_PLACEMENTS[self._settings.placement],
-                ),
-            ]
+            for model in roster.models:
+                await write_limits(connections.calls, model.found.queue, _defaults(), overwrite=False)
             with kept_awake(awake_command(sys.platform, self._pid)):
-                async with asyncio.TaskGroup() as group:
-                    for service in self._services:
-                        group.create_task(service.run(drain_s=self._settings.drain_s))
+                await self._serve(roster, connections)
+
+    async def _serve(self, roster: Roster, connections: Connections) -> None:
+        """Serve all models until the last one has drained, or has left its queue."""
+        settings = self._settings
+        stands = [_stand(model) for model in roster.models]
+        rules = Rules(roster.budget, settings.turn_s, settings.keep_loaded_s)
+        async with asyncio.TaskGroup() as group:
+            beside = [group.create_task(self._hints.watch())]
+            if settings.on_demand:
+                beside.append(group.create_task(Shelf(stands, rules).run()))
+            served = zip(roster.models, stands, strict=True)
+            self._services = [self._service(model, stand, connections) for model, stand in served]
+            pairs = zip(roster.models, self._services, strict=True)
+            await asyncio.wait([group.create_task(self._serve_one(*pair)) for pair in pairs])
+            for task in beside:
+                task.cancel()
+        if len(self._left) == len(self._services):
+            raise self._left[-1]
+
+    async def _serve_one(self, model: Model, service: Service) -> None:
+        """Serve one model. One on demand that can't be served here is left to others, and costs the rest nothing."""
+        try:
+            await service.run(drain_s=self._settings.drain_s)
+        except Refused as refused:
+            if model.is_pinned:
+                raise
+            _log.error("model_left", model=model.found.queue, reason=refused.message)
+            self._left.append(refused)
+
+    def _service(self, model: Model, stand: Stand, connections: Connections) -> Service:
+        async def bring(on_progress: Progress) -> None:
+            await fetch(model.name, on_progress)
+
+        return Service(
+            stand,
+            self._command(model.found, model.limit),
+            connections,
+            host=self._host,
+            hints=self._hints,
+            tracing=self._tracing,
+            place=_PLACEMENTS[self._settings.placement],
+            fetch=None if model.is_pinned else bring,
+        )
 
     def drain(self) -> None:
         """Claim no more; `run` returns when the jobs are finished or handed over."""
@@ -81,16 +120,10 @@ class Agent:
         for service in self._services:
             service.hurry()
 
-    async def _find_model(self) -> Found:
-        settings = self._settings
-        if settings.engine == "scripted":
-            return Found(settings.queue or settings.model or "scripted", "")
-        found = await fetch(settings.model, _Progress())
-        return replace(found, queue=settings.queue or found.queue)
-
-    def _command(self, found: Found) -> Sequence[str]:
+    def _command(self, found: Found, limit: int | None = None) -> Sequence[str]:
         settings = self._settings
         what = ["worker.engine.scripted"] if settings.engine == "scripted" else ["worker.engine", "--model", found.path]
+        name = ["--model", found.queue] if settings.engine == "scripted" and settings.on_demand else []
         adapter = ["--adapter", found.adapter] if found.adapter else []
         context = ["--context", str(settings.context_tokens)] if settings.context_tokens else []
         # -P: a folder of the user's that is called `worker` or `shared` must not be imported in place of ours.
@@ -99,11 +132,12 @@ class Agent:
             "-P",
             "-m",
             *what,
+            *name,
             *adapter,
             "--slots",
             str(settings.slots),
             *context,
-            *_memory_flags(settings),
+            *_memory_flags(settings, limit),
             *settings.engine_args.split(),
         ]
 
@@ -124,12 +158,13 @@ class Agent:
 
 
 @asynccontextmanager
-async def _connections(url: str) -> AsyncGenerator[Connections]:
+async def _connections(url: str, *, queues: int) -> AsyncGenerator[Connections]:
     listener = Listener(url, name="worker-control")
     connections = Connections(
         calls=connect(url, name="worker"),
-        beats=connect(url, name="worker-beat", connections=2),
-        bell=connect(url, name="worker-bell", timeout_ms=DOORBELL_MS + 2_000, connections=2),
+        beats=connect(url, name="worker-beat", connections=2 * queues),
+        bell=connect(url, name="worker-bell", timeout_ms=DOORBELL_MS + 2_000, connections=2 * queues),
+        slow_bell=connect(url, name="worker-standby", timeout_ms=SLOW_BELL_MS + 2_000, connections=2 * queues),
         listener=listener,
     )
     listening = asyncio.create_task(listener.run())
@@ -138,15 +173,25 @@ async def _connections(url: str) -> AsyncGenerator[Connections]:
     finally:
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
-        for broker in (connections.calls, connections.beats, connections.bell):
+        for broker in (connections.calls, connections.beats, connections.bell, connections.slow_bell):
             await broker.aclose()
 
 
-def _memory_flags(settings: Settings) -> list[str]:
+def _stand(model: Model) -> Stand:
+    return Stand(
+        model.found.queue,
+        size=model.limit or 0,
+        load_s=model.load_s,
+        fetch_s=model.fetch_s,
+        pinned=model.is_pinned,
+    )
+
+
+def _memory_flags(settings: Settings, limit: int | None) -> list[str]:
     """What the engine is told of memory; the scripted one needs none."""
     told = {
         "--prompt-cache-mb": settings.prompt_cache_mb,
-        "--memory-limit-gb": settings.memory_limit_gb,
+        "--memory-limit-gb": settings.memory_limit_gb if limit is None else round(limit / GIB, 3),
         "--wired-limit-gb": settings.wired_limit_gb,
     }
     given = [(flag, str(value)) for flag, value in told.items() if value is not None and settings.engine == "mlx"]
@@ -158,7 +203,7 @@ def _defaults() -> dict[str, int]:
     return {name: getattr(limits, name) for name in Limits.__struct_fields__}
 
 
-class _Progress:
+class _Told:
     """Logs a model's way to this machine: each new message, and each further tenth of it."""
 
     def __init__(self) -> None:

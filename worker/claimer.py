@@ -27,6 +27,10 @@ class Holder(Protocol):
         """Wait until a condition holds that changes with what is held."""
         ...
 
+    def touch(self) -> None:
+        """Let those that wait look again."""
+        ...
+
 
 class Claimer:
     """Takes jobs for one incarnation."""
@@ -43,6 +47,7 @@ class Claimer:
         tally: Tally,
     ) -> None:
         """`load` tells what is held, None where nothing may be taken; `begin` starts what was taken."""
+        self.is_taking = False  # jobs are on their way that nobody holds yet
         self._claims = claims
         self._doorbell = doorbell
         self._holder = holder
@@ -92,6 +97,7 @@ class Claimer:
         for claimed in await self._claims.take(entries):
             self._turn += 1
             self._tally.claimed(home=homes.get(claimed.entry, ""), me=self._claims.worker_id)
+            self._tally.waits.add(claimed, time.monotonic())
             await self._begin(claimed)
 
     async def _wait(self, wanted: Wish, window: Window) -> None:

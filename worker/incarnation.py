@@ -6,7 +6,7 @@ by side, each with one concern; the book of runs is what they share.
 
 import asyncio
 import itertools
-import random
+from collections.abc import Coroutine
 
 import structlog
 
@@ -15,25 +15,25 @@ from shared.errors import Fault, Refused
 from shared.event import decode_event
 from shared.queue import Queue
 
-from . import translate
+from . import chores, translate
 from .admission import Load, Place
 from .book import Book
 from .claimer import Claimer
 from .engine import wire
 from .flush import Flusher
 from .hearing import Hearing
+from .heartbeat import Heartbeat
 from .hints import Hints
-from .lifecycle import State, after
+from .lifecycle import Happening, State, after
 from .placement import choose_several
 from .presence import Tally, Told, fields
 from .run import Past, Run, past_of
 from .served import Served
 from .spans import Spans
+from .stand import Stand
+from .standby import Standby
 from .supervisor import Supervisor
 
-BEAT_EVERY_S = 0.5
-REAP_EVERY_S = 0.25
-MINE_EVERY_S = 2.0
 AFTER_FAULT_S = 0.2
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -48,30 +48,36 @@ class Incarnation:
         claims: Claims,
         beats: Claims,
         doorbell: Doorbell,
+        slow_bell: Doorbell,
         queue: Queue,
         engine: Supervisor,
         tally: Tally,
         hints: Hints,
         served: Served,
+        stand: Stand,
         spans: Spans | None = None,
         place: Place = choose_several,
     ) -> None:
         self.worker_id = claims.worker_id
-        self.book = Book(spans)
-        self.state: State = "loading"
+        self.book = Book(spans, on_touch=self._note_use)
+        self.state: State = "standby" if stand.state == "away" else "loading"
         self.listens = False
         self._claims = claims
-        self._beats = beats  # on a connection of its own: a slow flush must not cost the lease
         self._queue = queue
         self._engine = engine
         self._tally = tally
         self._hints = hints
+        self._stand = stand
         self._counter = itertools.count(1)
+        self._heartbeat = Heartbeat(
+            beats, state=lambda: self.state, fields=self._fields, fingerprint=self._fingerprint, drain=self.drain
+        )
         self._hearing = Hearing(self.book, self.worker_id, served=served, silence=self._silence)
         self._flusher = Flusher(claims, self.book, silence=self._silence, hold=engine.hold, on_end=self._job_ended)
         self._claimer = Claimer(
             claims, doorbell, self.book, load=self._load, begin=self._begin, place=place, tally=tally
         )
+        self._standby = Standby(claims, slow_bell, queue, self.book, stand, stands_by=self._stands_by)
         self._is_hurried = False
 
     # --- what the process does with it -------------------------------------------------------------------------
@@ -84,12 +90,9 @@ class Incarnation:
             Refused: the queue's workers serve other weights.
 
         """
-        await self._register()
+        await self._heartbeat.begin()
         async with asyncio.TaskGroup() as group:
-            loops = [
-                group.create_task(work)
-                for work in (self._beat(), self._flusher.run(), self._claimer.run(), self._reap(), self._mine())
-            ]
+            loops = [group.create_task(work) for work in self._loops()]
             await self.book.until(lambda: self.state in {"draining", "gone"})
             await self._wind_down(drain_s)
             for loop in loops:
@@ -98,8 +101,7 @@ class Incarnation:
 
     def drain(self) -> None:
         """Claim no more; finish what can be finished in time, hand over the rest."""
-        self.state = after(self.state, "drain")
-        self.book.touch()
+        self._become("drain")
 
     def hurry(self) -> None:
         """Hand over at once, without waiting for anything to finish."""
@@ -113,15 +115,30 @@ class Incarnation:
             self.book.close(run)
         self._engine.hold(0)
 
+    def load(self) -> None:
+        """The model is brought and loaded from now on."""
+        if self.state == "standby":
+            self._become("load")
+
+    def unload(self) -> None:
+        """The engine has ended, and is not started again before the model is wanted."""
+        self._hearing.stats = None
+        if self.state in {"loading", "ready"}:
+            self._become("unload")
+
     def engine_ready(self) -> None:
         """The engine is up."""
-        self.state = after(self.state, "engine_ready")
-        self.book.touch()
+        self._tally.engine_ready()
+        self._become("engine_ready")
+
+    async def emptied(self) -> None:
+        """Wait until nothing runs here, and nothing is on its way to run."""
+        await self.book.until(lambda: not (len(self.book) or self._claimer.is_taking))
 
     async def engine_died(self) -> None:
         """Tell what it still said, then give all its jobs back at once: another worker goes on."""
         if self.state == "ready":
-            self.state = after(self.state, "engine_died")
+            self._become("engine_died")
         runs = [run for run in self.book if run.is_in_engine]
         self._tally.engine_died([run.id for run in runs])
         while runs:
@@ -142,50 +159,12 @@ class Incarnation:
         """Take in what the engine said."""
         self._hearing.hear(replies)
 
-    # --- the loops -------------------------------------------------------------------------------------------------
-
-    async def _beat(self) -> None:
-        was_ready = False
-        while True:
-            try:
-                if self.state == "ready" and not was_ready:
-                    await self._register()
-                    was_ready = True
-                elif await self._beats.beat(self._fields()) == "drain" and self.state in {"loading", "ready"}:
-                    self.drain()
-                was_ready = was_ready and self.state == "ready"
-            except LeaseLost:
-                raise
-            except Fault:
-                await asyncio.sleep(AFTER_FAULT_S)
-                continue
-            await asyncio.sleep(BEAT_EVERY_S)
-
-    async def _reap(self) -> None:
-        while True:
-            await asyncio.sleep(REAP_EVERY_S * random.uniform(0.8, 1.2))  # noqa: S311 jitter
-            try:
-                reaped = await self._queue.reap()
-            except Fault:
-                continue
-            if reaped and reaped.workers:
-                _log.warning("workers_buried", workers=reaped.workers, jobs_given_back=reaped.given_back)
-
-    async def _mine(self) -> None:
-        while True:
-            await asyncio.sleep(MINE_EVERY_S)
-            try:
-                if back := await self._claims.mine(self.book.entries()):
-                    _log.warning("claims_lost_and_given_back", jobs=back)
-            except Fault:
-                continue
-
     # --- one job ------------------------------------------------------------------------------------------------
 
     def _load(self) -> Load | None:
         """What a new job would find here; None where none may be taken."""
         ready = self._engine.ready
-        if self.state != "ready" or ready is None or self._is_resting():
+        if self.state != "ready" or ready is None or self._is_resting() or self._stand.is_yielding:
             return None
         return self._hearing.load(slots=ready.slots)
 
@@ -239,13 +218,26 @@ class Incarnation:
 
     # --- the beginning and the end ------------------------------------------------------------------------------
 
-    async def _register(self) -> None:
-        ready = self._engine.ready
-        while True:
-            try:
-                return await self._beats.register(ready.fingerprint if ready else "", self._fields())
-            except Fault:
-                await asyncio.sleep(AFTER_FAULT_S)
+    def _loops(self) -> list[Coroutine[None, None, None]]:
+        return [
+            self._heartbeat.run(),
+            self._flusher.run(),
+            self._claimer.run(),
+            self._standby.run(),
+            chores.reap(self._queue, stands_by=self._stands_by),
+            chores.give_back_lost(self._claims, self.book, stands_by=self._stands_by),
+        ]
+
+    def _become(self, happening: Happening) -> None:
+        self.state = after(self.state, happening)
+        self.book.touch()
+        self._heartbeat.tell()
+
+    def _stands_by(self) -> bool:
+        return self.state == "standby"
+
+    def _note_use(self) -> None:
+        self._stand.note(is_busy=bool(len(self.book)) or self._claimer.is_taking)
 
     async def _wind_down(self, drain_s: float) -> None:
         try:
@@ -275,15 +267,30 @@ class Incarnation:
         except Fault:
             _log.warning("leave_failed")  # the lease ends by itself
 
+    def _fingerprint(self) -> str:
+        return self._engine.ready.fingerprint if self._engine.ready else ""
+
+    def _told_state(self) -> str:
+        if self._is_resting():
+            return "sick"
+        # It takes no more jobs, and comes back for those that wait.
+        return "standby" if self.state == "ready" and self._stand.is_yielding else self.state
+
     def _fields(self) -> dict[str, str | int | float]:
+        stand, state = self._stand, self._told_state()
         told = Told(
             model=self._claims.model,
             host=self._claims.host,
-            state="sick" if self._is_resting() else self.state,
+            state=state,
             busy=len(self.book),
             listens=self.listens,
-            ready=self._engine.ready,
+            ready=None if state == "standby" else self._engine.ready,
             stats=self._hearing.stats,
             hints=self._hints.told,
+            load_s=stand.load_s,
+            progress=stand.progress,
+            loads=stand.loads,
+            unloads=stand.unloads,
+            is_pinned=stand.is_pinned,
         )
         return fields(told, self._tally)

@@ -9,8 +9,9 @@ import msgspec
 
 from .engine import wire
 from .fitness import EngineDeath, rests_until
+from .waits import Waits
 
-State = str  # loading, ready, draining: see worker.lifecycle
+State = str  # of worker.lifecycle, or sick
 
 _RATE_WINDOW_S = 30.0
 _MEAN_OF_JOBS = 32
@@ -28,6 +29,7 @@ class Tally:
         self.home_claims = 0  # of jobs whose prompt's beginning was read here
         self.forced_claims = 0  # of jobs that another worker would have been home to
         self.held_s = 0.0  # with a free seat, and jobs that were left to others
+        self.waits = Waits()  # of the jobs that were taken here of late
         self._deaths: list[EngineDeath] = []
         self._ends: list[float] = []
         self._lasted_s: deque[float] = deque(maxlen=_MEAN_OF_JOBS)
@@ -39,6 +41,10 @@ class Tally:
         self.jobs_done += 1
         self.tokens_done += tokens
         self._ends = [end for end in self._ends if now - end < _RATE_WINDOW_S] + [now]
+
+    def engine_ready(self) -> None:
+        """Note that jobs are taken from now on."""
+        self.waits.begin(time.monotonic())
 
     def claimed(self, *, home: str, me: str) -> None:
         """Count a job that was taken here; `home` is the worker that it was best for, "" if none."""
@@ -77,6 +83,11 @@ class Told(msgspec.Struct, frozen=True):
     ready: wire.Ready | None
     stats: wire.Stats | None
     hints: str = ""  # what the machine says of heat and power
+    load_s: float = 0.0
+    progress: float = 0.0
+    loads: int = 0
+    unloads: int = 0
+    is_pinned: bool = True
 
 
 def fields(told: Told, tally: Tally) -> dict[str, str | int | float]:
@@ -112,6 +123,12 @@ def fields(told: Told, tally: Tally) -> dict[str, str | int | float]:
         "home_claims": tally.home_claims,
         "forced_claims": tally.forced_claims,
         "held_s": round(tally.held_s, 3),
+        "load_s": round(told.load_s, 2),
+        "progress": round(told.progress, 3),
+        "loads": told.loads,
+        "unloads": told.unloads,
+        "pinned": int(told.is_pinned),
+        "waits": tally.waits.told(time.monotonic()),
     }
 
 

@@ -9,12 +9,29 @@ from shared.config import Option
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """One machine's share of the pool: takes jobs of one model from Redis and generates."""
+    """One machine's share of the pool: takes jobs of its models from Redis and generates."""
 
     redis: Annotated[
         str, Option("where Redis is, redis://:PASSWORD@HOST:PORT", env="MLX_POOL_REDIS_URL", is_secret=True)
     ] = "redis://127.0.0.1:6379"
     model: Annotated[str, Option("a catalogue name, a folder, or a Hugging Face id")] = ""
+    on_demand: Annotated[
+        tuple[str, ...],
+        Option("A,B,…: more models, each loaded when a job waits for it; A=12 says that its engine needs 12 GiB"),
+    ] = ()
+    models_memory_gb: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Option("GiB that all engines may fill together, with --on-demand; default: three quarters of the memory"),
+    ] = None
+    keep_loaded_s: Annotated[
+        float, Meta(ge=0), Option("unload what had no job for so long; 0: only when room is needed")
+    ] = 0.0
+    turn_s: Annotated[
+        float, Meta(gt=0), Option("models that do not fit together take turns of so long, when jobs wait for both")
+    ] = 10.0
+    workers_here: Annotated[
+        int, Meta(ge=1, le=64), Option("how many workers share this machine; its memory is shared evenly")
+    ] = 1
     engine: Annotated[Literal["mlx", "scripted"], Option("scripted: no model, made-up text, for trying out")] = "mlx"
     slots: Annotated[int, Meta(ge=1, le=256), Option("jobs at once; past about eight on a Mac add a Mac")] = 16
     context_tokens: Annotated[int, Meta(ge=0), Option("longest prompt + answer; 0: what the model can")] = 0

@@ -78,7 +78,10 @@ class Supervisor:
         return self._child.pid if self._child else None
 
     async def run(self) -> None:
-        """Keep the engine running until `stop`, a fatal death (returns after `on_death`), or cancellation."""
+        """Keep the engine running until `stop`, a fatal death (returns after `on_death`), or cancellation.
+
+        It may be run again then. A `stop` that comes before the run ends it as it begins.
+        """
         deaths: list[int] = []
         self._is_over.clear()
         try:
@@ -92,6 +95,7 @@ class Supervisor:
                 deaths = [*deaths, _now_ms()][-_REMEMBERED_DEATHS:]
                 await self._pause(restart_delay_ms(deaths, _now_ms()))
         finally:
+            self._is_stopping.clear()
             self._is_over.set()
 
     def send(self, request: Request) -> bool:

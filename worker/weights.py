@@ -1,14 +1,17 @@
-"""A model's folder, found or fetched by a process of its own: the import needs MLX, which the agent never loads."""
+"""A model's folder and size, found or fetched by a process of its own: what reads weights may need MLX.
+
+The agent never loads that.
+"""
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from shared.errors import Fault, Refused
 
-_COMMAND = (sys.executable, "-P", "-m", "worker.catalog", "pull", "--json", "--")
+_CATALOG = (sys.executable, "-P", "-m", "worker.catalog")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -17,6 +20,17 @@ class Found(msgspec.Struct, frozen=True):
     queue: str
     path: str
     adapter: str | None = None
+
+
+class Room(msgspec.Struct, frozen=True):
+    """What a model needs of this machine: `present` if it is here; MB are None where they are not known."""
+
+    queue: str
+    path: str
+    adapter: str | None
+    present: bool
+    memory_mb: int | None
+    possible_mb: int | None  # of all models, here
 
 
 class _Line(msgspec.Struct):
@@ -38,7 +52,7 @@ async def fetch(name: str, on_progress: Callable[[str, float | None], None]) -> 
     """
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *_COMMAND, name, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
+        *_CATALOG, "pull", "--json", "--", name, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
     )
     assert process.stdout
     assert process.stderr
@@ -59,9 +73,36 @@ async def fetch(name: str, on_progress: Callable[[str, float | None], None]) -> 
             await process.wait()
     if found is not None:
         return found
+    raise _failure(code, said)
+
+
+async def room(names: Sequence[str]) -> list[Room]:
+    """What each of these models needs, in their order; nothing is fetched.
+
+    Raises:
+        Refused: there is no such model.
+        Fault: it can't be told.
+
+    """
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *_CATALOG, "needs", "--json", "--", *names, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
+    )
+    try:
+        told, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise _failure(process.returncode, said.decode(errors="replace").strip())
+    return [msgspec.json.decode(line, type=Room) for line in told.splitlines()]
+
+
+def _failure(code: int | None, said: str) -> Refused | Fault:
     message = (
         said.splitlines()[-1].removeprefix("mlx-pool models: ") if said else "The model could not be brought here."
     )
     if code == 2:
-        raise Refused("model_not_found", message, param="model")
-    raise Fault("engine_failed", message)
+        return Refused("model_not_found", message, param="model")
+    return Fault("engine_failed", message)

@@ -17,8 +17,8 @@ from worker.weights import Found
 class ClockAgent(Agent):
     """An agent whose engine tells the time."""
 
-    def _command(self, found: Found) -> Sequence[str]:
-        words = list(super()._command(found))
+    def _command(self, found: Found, limit: int | None = None) -> Sequence[str]:
+        words = list(super()._command(found, limit))
         words[words.index("worker.engine.scripted")] = "bench.clock.engine"
         return words
 

@@ -14,8 +14,10 @@ from shared.channel import Listener
 from shared.connection import connect
 from worker.claimer import DOORBELL_MS
 from worker.engine import wire
+from worker.hints import Hints
 from worker.log import configure
 from worker.service import Connections, Service
+from worker.stand import Stand
 
 from .engine import PlayedEngine
 
@@ -39,7 +41,7 @@ class Played(Service):
     """A service whose engine is played."""
 
     def __init__(self, connections: Connections, *, queue: str, host: str, slots: int, step_s: float) -> None:
-        super().__init__(queue, (), connections, host=host)
+        super().__init__(Stand(queue, pinned=True), (), connections, host=host, hints=Hints(sys.platform))
         self.played = PlayedEngine(slots, step_s, self._listen)
         self._engine = self.played
 
@@ -79,10 +81,12 @@ async def main(argv: Sequence[str]) -> None:
 async def _connections(url: str) -> AsyncGenerator[Connections]:
     """An agent's own, as many as it has alone."""
     listener = Listener(url, name="worker-control")
+    bell = connect(url, name="worker-bell", timeout_ms=DOORBELL_MS + 2_000, connections=2)
     connections = Connections(
         calls=connect(url, name="worker"),
         beats=connect(url, name="worker-beat", connections=2),
-        bell=connect(url, name="worker-bell", timeout_ms=DOORBELL_MS + 2_000, connections=2),
+        bell=bell,
+        slow_bell=bell,  # nobody stands by here
         listener=listener,
     )
     listening = asyncio.create_task(listener.run())

@@ -102,6 +102,6 @@ CHANNELS = (
         does="receive",
         operation="readDeadLetters",
         command="XRANGE <address> - +",
-        example={"why": "bad id", "at": "1795357481618", "id": "a b", "body": '{"prompt":"x"}'},
+        example={"why": "bad id", "at": "1795357481618", "on": "", "id": "a b", "body": '{"prompt":"x"}'},
     ),
 )

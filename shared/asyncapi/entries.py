@@ -58,10 +58,11 @@ class ReplyEntry(msgspec.Struct, frozen=True):
 
 
 class DeadLetterEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A job that nobody can run, with its own fields; `at` is in ms."""
+    """A job that nobody can run, with its own fields; `at` is in ms, `on` names the hosts that tried, with blanks."""
 
     why: str
     at: str
+    on: str
     id: str | UnsetType = UNSET
     body: str | UnsetType = UNSET
     tenant: str | UnsetType = UNSET

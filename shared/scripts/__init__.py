@@ -14,9 +14,10 @@ from typing import Any
 
 from shared.connection import Arg, Broker, NoScript
 
+_READERS = ("peek", "ahead", "survey")
 _FLAGS = {
     **dict.fromkeys(("submit", "file_append", "bulk_open"), ""),
-    **dict.fromkeys(("peek", "ahead", "survey"), " flags=no-writes"),
+    **dict.fromkeys(_READERS, " flags=no-writes"),
 }
 _WORDS = ("prelude", "entries")
 _MORE_WORDS: dict[str, tuple[str, ...]] = dict.fromkeys(("look", "take"), ("taking",))
@@ -63,10 +64,12 @@ def digest(name: str) -> str:
 
 async def call(broker: Broker, name: str, prefix: str, args: Sequence[Arg]) -> Any:
     """Run a script on the queue with this prefix; tells it to the server when that has forgotten it."""
+    # What writes nothing is run as such, so that it can be run by those who may not write.
+    kind = "_RO" if name in _READERS else ""
     try:
-        return await broker.command("EVALSHA", digest(name), 1, prefix, *args)
+        return await broker.command(f"EVALSHA{kind}", digest(name), 1, prefix, *args)
     except NoScript:
-        return await broker.command("EVAL", source(name), 1, prefix, *args)
+        return await broker.command(f"EVAL{kind}", source(name), 1, prefix, *args)
 
 
 async def call_each(broker: Broker, name: str, prefix: str, rows: Sequence[Sequence[Arg]]) -> list[Any]:

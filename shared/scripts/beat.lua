@@ -8,9 +8,12 @@
 local me, lease_ms, register, fingerprint = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local now = now_ms()
 
+-- Who has loaded nothing yet serves no weights: it may turn out to have others, and will be told so then.
+local HAS_NONE = {loading = true, standby = true}
+
 local function is_in_use()
   for _, wid in ipairs(redis.call('ZRANGEBYSCORE', T .. ':workers', '(' .. int(now), '+inf')) do
-    if wid ~= me and redis.call('HGET', T .. ':worker:' .. wid, 'state') ~= 'loading' then return true end
+    if wid ~= me and not HAS_NONE[redis.call('HGET', T .. ':worker:' .. wid, 'state')] then return true end
   end
   for _, class in ipairs(STREAMS) do
     if running_in(class) > 0 then return true end

@@ -17,22 +17,38 @@ end
 -- What can't be run by anyone, kept for the operator; a body only as long as a queue takes one.
 local function bury(fields, why, now)
   if fields.body then fields.body = string.sub(fields.body, 1, limit('body_bytes')) end
-  redis.call('XADD', T .. ':dead', 'MAXLEN', '~', '10000', '*', 'why', why, 'at', int(now), unpack(flat(fields)))
+  redis.call('XADD', T .. ':dead', 'MAXLEN', '~', '10000', '*', 'why', why, 'at', int(now), 'on', fields.on or '',
+             unpack(flat(fields)))
 end
 
 local function host_of(wid) return string.match(wid, '^(.*)%.[^.]*%.[^.]*$') end
 
 local function live_workers(now) return redis.call('ZRANGEBYSCORE', T .. ':workers', '(' .. int(now), '+inf') end
 
+-- Nobody is waited for who has not loaded the model: it may never have to.
 local function other_host_lives(host, now)
   for _, wid in ipairs(live_workers(now)) do
-    if host_of(wid) ~= host then return true end
+    if host_of(wid) ~= host and redis.call('HGET', T .. ':worker:' .. wid, 'state') ~= 'standby' then return true end
   end
   return false
 end
 
+-- The hosts that the last attempts were at, each once.
+local function hosts_of(j)
+  local hosts, is_told = {}, {}
+  for attempt = math.max(1, j.attempt - 9), j.attempt do
+    local claim = redis.call('HGET', j.key, 'claim ' .. attempt) -- when, and the worker
+    local host = claim and host_of(string.match(claim, ' (.+)$') or '')
+    if host and not is_told[host] then
+      hosts[#hosts + 1] = host
+      is_told[host] = true
+    end
+  end
+  return table.concat(hosts, ' ')
+end
+
 local function poison(j, fields, now)
-  fields.id = j.id
+  fields.id, fields.on = j.id, hosts_of(j)
   bury(fields, 'poisoned', now)
   conclude_error(j, 'poisoned', 'The job ended its workers again and again; it is kept as a dead letter.', now)
 end
@@ -59,7 +75,8 @@ local function give_back(j, not_on, now, is_suspect)
   local back = redis.call('XADD', jobs(target), '*', unpack(flat(fields)))
   count_tenant(j.tenant, 'running', -1)
   count_tenant(j.tenant, 'waiting', 1)
-  redis.call('HSET', j.key, 'state', 'waiting', 'entry', target .. ':' .. back, 'barren', barren)
+  redis.call('HSET', j.key, 'state', 'waiting', 'entry', target .. ':' .. back, 'barren', barren,
+             'back ' .. j.attempt, int(now))
   redis.call('HDEL', j.key, 'owner')
 end
 
@@ -213,12 +230,14 @@ local function next_unread(class)
   return redis.call('XRANGE', jobs(class), '(' .. position(class), '+', 'COUNT', 1)[1]
 end
 
--- When the oldest entry of a class came that nobody has taken; nil where none waits.
+-- When the oldest entry of a class came that nobody has taken; nil where none waits. What is in the window was read
+-- before all that is not. Whoever may not read jobs (shared/rights) is told of the window only.
 local function oldest_in(class)
-  local unread = next_unread(class)
-  local oldest = unread and ms_of(unread[1])
+  local oldest
   for _, entry_id in ipairs(redis.call('HKEYS', window(class))) do oldest = math.min(oldest or math.huge, ms_of(entry_id)) end
-  return oldest
+  if oldest then return oldest end
+  local may_read, unread = pcall(next_unread, class)
+  return may_read and unread and ms_of(unread[1]) or nil
 end
 
 -- What a prompt begins with, as its producer told; anything else tells only how large it may be.

@@ -32,7 +32,8 @@ local function map(flat)
 end
 
 local ALL = {'state', 'attempt', 'owner', 'seq', 'entry', 'class', 'hash', 'deadline', 'timeout', 'cancel', 'attached',
-             'unheard', 'mark', 'barren', 'strikes', 'struck_on', 'hand_backs', 'reply', 'enqueued', 'why', 'ending', 'tenant', 'trace'}
+             'unheard', 'mark', 'barren', 'strikes', 'struck_on', 'hand_backs', 'reply', 'enqueued', 'why', 'ending', 'tenant', 'trace',
+             'found'}
 local HOT = {'state', 'attempt', 'owner', 'seq', 'cancel', 'deadline', 'attached', 'unheard'}
 local NUMBERS = {'attempt', 'seq', 'deadline', 'timeout', 'unheard', 'mark', 'barren', 'strikes', 'hand_backs', 'enqueued'}
 

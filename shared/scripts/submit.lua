@@ -34,8 +34,11 @@ for i = 6, #ARGV, 4 do
   end
 end
 
-local waiting = 0
-for _, name in ipairs(#fresh > 0 and STREAMS or {}) do waiting = waiting + waiting_in(name) end
+local waiting, found = 0, {}
+for _, name in ipairs(#fresh > 0 and STREAMS or {}) do
+  found[name] = waiting_in(name)
+  waiting = waiting + found[name]
+end
 if #fresh > 0 and waiting + #fresh > limit('waiting') then
   local oldest = now
   for _, name in ipairs({'hi', 'std', 'lo'}) do oldest = math.min(oldest, oldest_in(name) or now) end
@@ -51,6 +54,13 @@ end
 -- They were about to be ended because nobody listened; now somebody does. finish honours the cleared flag.
 for _, key in ipairs(reprieved) do redis.call('HDEL', key, 'cancel') end
 if #fresh > 0 then note_tenant(tenant, now) end
+-- What a job found waiting, by class: with how long it waited it says how the line moves.
+local function counts()
+  local told = {}
+  for at, name in ipairs(STREAMS) do told[at] = int(found[name]) end
+  return table.concat(told, ' ')
+end
+
 local place
 for _, f in ipairs(fresh) do
   local key = T .. ':job:' .. f.id
@@ -62,7 +72,8 @@ for _, f in ipairs(fresh) do
   place = place and place + 1 or map(redis.call('XINFO', 'STREAM', jobs(class)))['entries-added']
   redis.call('HSET', key, 'state', 'waiting', 'attempt', f.attempt, 'seq', 0, 'entry', class .. ':' .. entry, 'class', class,
              'place', int(place), 'hash', redis.sha1hex(f.body), 'deadline', int(deadline), 'timeout', may_wait == '1' and f.timeout or 0,
-             'attached', attached, 'enqueued', int(now), 'tenant', tenant, 'trace', trace)
+             'attached', attached, 'enqueued', int(now), 'tenant', tenant, 'trace', trace, 'found', counts())
+  found[class] = found[class] + 1
   redis.call('PEXPIREAT', key, int(deadline + limit('retention_ms')))
   redis.call('ZADD', T .. ':deadlines', int(deadline), f.id)
 end

@@ -1,8 +1,8 @@
 -- Take jobs that wait, each as a new attempt owned by me.
 -- KEYS  1 the queue's prefix
 -- ARGV  1 me (incarnation)  then the entries, as `look` named them
--- RETURNS  {'OK', for each entry {id, attempt, entry, body, seq, deadline_ms, enqueued_ms, tenant, trace, outline, now_ms}
---          or {}: somebody else has it, or it is over} · {'DEAD'}: no lease
+-- RETURNS  {'OK', for each entry {id, attempt, entry, body, seq, deadline_ms, enqueued_ms, tenant, trace, outline, now_ms,
+--          what it found waiting as `re hi std lo sus`, or ''} or {}: somebody else has it, or it is over} · {'DEAD'}: no lease
 -- Atomic, since finding the entry, raising the attempt and naming the owner must be one: two takes of one entry would
 -- be two workers on one attempt. The only script that starts a job or raises an attempt. A reply that is lost leaves
 -- jobs with me that I do not know of: `mine` gives them back.
@@ -19,12 +19,14 @@ local function grant(j, class, entry_id, fields)
   end
   count_tenant(j.tenant, 'waiting', -1)
   count_tenant(j.tenant, 'running', 1)
-  redis.call('HSET', j.key, 'state', 'running', 'attempt', j.attempt, 'owner', me, 'mark', j.seq, 'deadline', int(j.deadline))
+  redis.call('HSET', j.key, 'state', 'running', 'attempt', j.attempt, 'owner', me, 'mark', j.seq, 'deadline', int(j.deadline),
+             'claim ' .. j.attempt, int(now) .. ' ' .. me) -- for who asks later how the job fared
   redis.call('ZADD', T .. ':deadlines', int(j.deadline), j.id)
   expire_at(j, j.deadline + limit('retention_ms'))
   local outline = outline_in(fields)
   settle(me, outline, now)
-  return {j.id, j.attempt, class .. ':' .. entry_id, fields.body, j.seq, int(j.deadline), int(j.enqueued), j.tenant or '', j.trace or '', outline, int(now)}
+  return {j.id, j.attempt, class .. ':' .. entry_id, fields.body, j.seq, int(j.deadline), int(j.enqueued), j.tenant or '', j.trace or '', outline, int(now),
+          j.found or ''}
 end
 
 -- A suspect was never read for others to see: I read it myself.

@@ -132,7 +132,7 @@ async def test_errors_and_dead_letters_are_told(lab: Labs) -> None:
         [letter] = await fields(here, here.keys.dead)
         assert wrong("logged", error) == []
         assert isinstance(await here.last(broken), Error)
-        assert wrong("deadLetter", {name: letter[name] for name in ("why", "at", "id", "body")}) == []
+        assert wrong("deadLetter", {name: letter[name] for name in ("why", "at", "on", "id", "body")}) == []
 
 
 async def fields(here: Lab, key: str) -> list[dict[str, Any]]:

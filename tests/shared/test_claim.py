@@ -27,6 +27,27 @@ async def test_a_claim_is_the_next_attempt_with_all_a_worker_needs(lab: Labs) ->
         assert (record["state"], record["owner"], record["attempt"]) == ("running", worker.worker_id, "1")
 
 
+async def test_a_claim_tells_what_the_job_found_waiting(lab: Labs) -> None:
+    """By class, as it was when it came, those of its own call counted; a direct job was counted by nobody."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.submit("a", job_class="lo")
+        await here.submit("b", "c")
+        await here.submit("d", job_class="hi")
+        await here.xadd(body=BODY)
+
+        claimed = await here.claim(worker, 5)
+
+        found = {job.id: job.found for job in claimed}
+        assert {name: found.pop(name) for name in "abcd"} == {
+            "a": (0, 0, 0, 0, 0),
+            "b": (0, 0, 0, 1, 0),
+            "c": (0, 0, 1, 1, 0),
+            "d": (0, 0, 2, 1, 0),
+        }
+        assert list(found.values()) == [()]
+
+
 @pytest.mark.parametrize("free", [0, 1, 3, 7, 20])
 async def test_a_claim_takes_exactly_what_is_free(lab: Labs, free: int) -> None:
     """A worker never holds more jobs than it has slots, however many classes have entries."""

@@ -127,6 +127,19 @@ async def test_other_weights_are_welcome_when_nobody_serves(lab: Labs) -> None:
         assert len(await here.claim(new)) == 1
 
 
+@pytest.mark.parametrize("state", ["standby", "loading"])
+async def test_who_has_loaded_nothing_keeps_nobody_from_other_weights(lab: Labs, state: str) -> None:
+    """It would have been told itself that it comes too late, once it has loaded."""
+    async with lab() as here:
+        old = await here.worker(fingerprint="old")
+        await old.beat({"state": state})
+
+        await here.worker(fingerprint="new")
+
+        with pytest.raises(Refused):
+            await old.register("old", {"state": "ready"})
+
+
 async def test_other_weights_wait_for_what_still_runs(lab: Labs) -> None:
     """A job that is pending was begun by the old weights; it goes back to the queue first."""
     async with lab() as here:

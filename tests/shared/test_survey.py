@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.claims import Row
@@ -10,6 +11,7 @@ from shared.limits import Limits, read_limits, write_limits
 from shared.pool import Pool
 from shared.queue import Peek, keyed_job_id, new_job_id
 from shared.survey import Survey, WorkerView
+from shared.waits import Waited
 
 from .conftest import BODY, Labs, done
 
@@ -121,6 +123,49 @@ def test_a_wait_is_measured_by_how_long_a_job_has_its_seat() -> None:
 
     assert _survey(full).wait_ms_behind(7) == 4_000
     assert _survey(full, short).wait_ms_behind(8) == 3_000  # six seats: where memory is short, the others are none
+
+
+async def test_what_workers_have_measured_is_put_together(lab: Labs) -> None:
+    """Of those that live; what one tells that cannot be read says nothing."""
+    async with lab() as here:
+        for waits in ('{"std.s":[1,200,2]}', '{"std.s":[2,300,4],"hi.m":[1,100,1]}', "{"):
+            await (await here.worker()).beat({"waits": waits})
+        late = await here.worker()
+        await late.beat({"waits": '{"std.s":[9,9,9]}'})
+        await here.redis("ZADD", here.keys.workers, await here.now_ms() - 1, late.worker_id)
+
+        survey = await here.queue.survey()
+
+        assert survey.waits == {"std.s": Waited(3, 500, 6), "hi.m": Waited(1, 100, 1)}
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "may_serve", "loading"),
+    [
+        ("ready", {}, True, None),
+        ("standby", {}, True, None),
+        ("loading", {"progress": 0.5}, True, 0.5),
+        ("loading", {"progress": 7.0, "pinned": True}, False, 1.0),
+        ("draining", {}, False, None),
+        ("ready", {"lease_ends_in_ms": 0}, False, None),
+    ],
+    ids=["ready", "stands by", "loads on demand", "loads what is pinned", "drains", "gone"],
+)
+def test_a_worker_that_loads_on_demand_may_serve(
+    state: str, told: dict[str, Any], *, may_serve: bool, loading: float | None
+) -> None:
+    """A model that is loaded at the start only serves when it is there; how far a loading is is told of both."""
+    worker = msgspec.structs.replace(WorkerView("w", state=state, lease_ends_in_ms=1_000), **told)
+
+    assert (_survey(worker).may_serve, _survey(worker).loading) == (may_serve, loading)
+
+
+def test_while_one_is_ready_nobody_waits_for_a_loading() -> None:
+    """What others load is of no concern to who asks."""
+    ready = WorkerView("a", state="ready", lease_ends_in_ms=1_000)
+    loading = WorkerView("b", state="loading", lease_ends_in_ms=1_000, progress=0.5)
+
+    assert _survey(ready, loading).loading is None
 
 
 def test_a_worker_that_does_not_take_jobs_has_no_free_slots() -> None:

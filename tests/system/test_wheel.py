@@ -48,9 +48,11 @@ async def test_the_wheel_runs_the_pool_without_a_checkout(
         await eventually(lambda: _is_ready(port), within=60)
 
         events = _chat(port)
+        page = [_status(port, path) for path in ("/", "/page/main.js", "/page/vendor/uPlot.iife.min.js")]
         process.send_signal(signal.SIGINT)
 
         assert [event["status"] for event in (events[0], events[-1])] == ["started", "done"]
+        assert page == [200, 200, 200]
         assert await process.wait() == 0
         assert left() == []
         assert _found(tmp_path, "mlx-pool/broker/appendonlydir")
@@ -61,11 +63,15 @@ async def test_the_wheel_runs_the_pool_without_a_checkout(
 
 def _is_ready(port: int) -> bool:
     try:
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
-            connection.request("GET", "/health")
-            return connection.getresponse().status == 200
+        return _status(port, "/health") == 200
     except OSError:
         return False
+
+
+def _status(port: int, path: str) -> int:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        connection.request("GET", path, headers={"accept": "text/html, */*"})
+        return connection.getresponse().status
 
 
 def _found(folder: Path, pattern: str) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import copy
 import itertools
 import json
 import os
@@ -21,6 +22,7 @@ from shared.errors import Fault
 from shared.event import AnyEvent, Done, Started, Token, TokenLogprob, decode_event, is_terminal
 from shared.job import parse_job, seed_of
 from shared.queue import Queue
+from shared.survey import WorkerView
 from worker.engine.scripted.oracle import Answer, expected
 
 
@@ -95,10 +97,10 @@ class Story:
 class Site:
     """The machines of a pool that serves the model `m`, and its queue."""
 
-    def __init__(self, url: str, logs: Path) -> None:
+    def __init__(self, url: str, logs: Path, model: str = "m") -> None:
         self.url = url
         self.client = connect(url, name="site")
-        self.queue = Queue(self.client, "m")
+        self.queue = Queue(self.client, model)
         self.machines: list[Machine] = []
         self._logs = logs
         self._bodies: dict[str, bytes] = {}
@@ -106,14 +108,47 @@ class Site:
 
     def start(self, *flags: str, slots: int = 4, engine: str = "--step-ms 5", name: str = "") -> Machine:
         """Start a machine; it is ready some time later."""
+        own = ["--engine", "scripted", "--queue", "m", "--engine-args", engine]
+        return self.start_worker(*own, "--slots", str(slots), *flags, name=name)
+
+    def start_worker(self, *flags: str, name: str = "", **env: str) -> Machine:
+        """Start a machine of which only these flags and the pool are settled."""
         name = name or f"mac{next(self._names)}"
-        own = ["--redis", self.url, "--engine", "scripted", "--queue", "m", "--name", name, "--slots", str(slots)]
-        words = [sys.executable, "-m", "worker", *own, "--engine-args", engine, *flags]
+        words = [sys.executable, "-m", "worker", "--redis", self.url, "--name", name, *flags]
         log = self._logs / f"{name}.log"
         with log.open("ab") as file:
-            machine = Machine(name, subprocess.Popen(words, stdout=file, stderr=file), log)
+            process = subprocess.Popen(words, stdout=file, stderr=file, env=os.environ | env)
+        machine = Machine(name, process, log)
         self.machines.append(machine)
         return machine
+
+    def start_models(
+        self, *models: str, room: float = 0.6, engine: str = "--step-ms 2", slots: int = 2, **more: str
+    ) -> Machine:
+        """Start a machine with models on demand of 0.4 GiB each, unless they say it, and room for so many GiB."""
+        sized = ",".join(each if "=" in each else f"{each}=0.4" for each in models)
+        flags = {"on-demand": sized, "models-memory-gb": str(room), "turn-s": "0.5", "slots": str(slots)} | more
+        words = [word for name, value in flags.items() for word in (f"--{name.replace('_', '-')}", value)]
+        return self.start_worker("--engine", "scripted", "--engine-args", engine, *words)
+
+    def beside(self, model: str) -> "Site":
+        """The queue of another model that the same machines serve."""
+        other = copy.copy(self)
+        other.queue, other._bodies = Queue(self.client, model), {}
+        return other
+
+    async def view(self, machine: Machine | None = None) -> WorkerView:
+        """What a machine, or the only one there is, tells of this queue's model."""
+        workers = (await self.queue.survey()).live_workers
+        return next((view for view in workers if machine is None or view.host == machine.name), WorkerView("nobody"))
+
+    async def becomes(self, state: str, machine: Machine | None = None, *, within: float = 20) -> WorkerView:
+        """Wait until a machine tells this state of this queue's model."""
+        deadline = time.monotonic() + within
+        while (view := await self.view(machine)).state != state:
+            assert time.monotonic() < deadline, (view, [machine.said[-3_000:] for machine in self.machines])
+            await asyncio.sleep(0.01)
+        return view
 
     async def ready(self, machines: int = 1, *, within: float = 20) -> None:
         """Wait until so many machines take jobs."""

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from worker.lifecycle import TABLE, Happening, Illegal, State, after, drawn
+from worker.lifecycle import HAPPENINGS, TABLE, Happening, Illegal, State, after, drawn
 
 PAGE = Path(__file__).parents[2] / "docs" / "lifecycle.md"
 
 
 @pytest.mark.parametrize("state", TABLE)
-@pytest.mark.parametrize("happening", ["engine_ready", "engine_died", "drain", "empty"])
+@pytest.mark.parametrize("happening", HAPPENINGS)
 def test_a_life_is_the_table_and_nothing_else(state: State, happening: Happening) -> None:
     """What the table has not is a mistake of ours, and raises."""
     if happening in TABLE[state]:
@@ -23,6 +23,12 @@ def test_a_life_is_the_table_and_nothing_else(state: State, happening: Happening
 def test_a_worker_whose_engine_died_claims_again_only_when_it_is_up() -> None:
     """The round from ready over loading to ready."""
     assert after(after("ready", "engine_died"), "engine_ready") == "ready"
+
+
+def test_a_model_comes_and_goes_while_its_worker_stays() -> None:
+    """The round from standby over loading and ready back; a load that is given up ends there, too."""
+    assert after(after(after("standby", "load"), "engine_ready"), "unload") == "standby"
+    assert after(after("standby", "load"), "unload") == "standby"
 
 
 def test_every_state_can_be_drained() -> None:

@@ -111,6 +111,18 @@ async def test_a_crashed_engine_is_started_again(eventually: Eventually) -> None
     assert sum(isinstance(one, Token) and one.id == "bad" for one in heard.replies) == 3
 
 
+async def test_a_stopped_engine_can_be_started_again(eventually: Eventually) -> None:
+    """A model comes and goes: each run is a new process, and no stop is told as a death."""
+    heard = Heard("--step-ms", "0")
+
+    for round_number in (1, 2):
+        async with heard.running(eventually) as supervisor:
+            await eventually(lambda: supervisor.is_ready)
+        assert len(heard.readies) == round_number
+
+    assert heard.deaths == []
+
+
 async def test_an_abort_is_told_as_a_signal(eventually: Eventually) -> None:
     """Metal's way to run out of memory is a death by signal, with Metal's own words."""
     heard = Heard("--step-ms", "0")

@@ -8,7 +8,7 @@ import pytest
 from shared.errors import Refused
 from worker.agent import Agent
 from worker.settings import Settings
-from worker.weights import Found, fetch
+from worker.weights import Found, fetch, room
 
 
 @pytest.fixture
@@ -43,3 +43,14 @@ async def test_what_there_is_not_is_refused_in_the_catalogues_words(tuned: Path)
     """The worker's last line says what the operator can do."""
     with pytest.raises(Refused, match="There is no model named nonsense"):
         await fetch("nonsense", lambda message, done: None)
+
+
+async def test_what_models_need_is_told_without_fetching(tuned: Path) -> None:
+    """In the order in which they were asked for; of one that is not here, what the catalogue says."""
+    told = await room(["base", "tuned", "qwen3-4b"])
+
+    assert [(each.queue, each.present) for each in told] == [("base", True), ("tuned", True), ("qwen3-4b", False)]
+    assert [each.adapter for each in told] == [None, str(tuned / "tuned"), None]
+    assert all((each.memory_mb or 0) > 0 and (each.possible_mb or 0) > 0 for each in told)
+    with pytest.raises(Refused, match="There is no model named nonsense"):
+        await room(["base", "nonsense"])

@@ -27,6 +27,7 @@ from .listing_table import table
 from .progress import Progress, Style, shown, untold
 from .removal import find_removable, remove, size_bytes
 from .resolve import Resolved, resolve
+from .room import room_of
 
 _MB = 1_000_000
 
@@ -125,6 +126,12 @@ def _path(arguments: argparse.Namespace) -> int:
     return 1
 
 
+def _needs(arguments: argparse.Namespace) -> None:
+    for name in arguments.names:
+        room = room_of(resolve(name, models_dirs=models_folders(os.environ), env=os.environ))
+        _say(msgspec.json.encode(room).decode() if arguments.json else room.in_words())
+
+
 def _synthetic(arguments: argparse.Namespace) -> None:
     from .synthetic import WRITERS  # noqa: PLC0415 -- it imports mlx, which no other command here does at once
 
@@ -160,6 +167,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "import": _import,
     "rm": _remove,
     "path": _path,
+    "needs": _needs,
     "synthetic": _synthetic,
 }
 

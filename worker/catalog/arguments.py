@@ -18,10 +18,12 @@ def parser() -> argparse.ArgumentParser:
     removing.add_argument("--yes", action="store_true", help="do not ask")
     path = commands.add_parser("path", help="print a model's folder, without fetching anything")
     path.add_argument("name", metavar="NAME", nargs="?", default="", help="the default model if not given")
+    needs = commands.add_parser("needs", help="tell what models need and what is here for them, without fetching")
+    needs.add_argument("names", metavar="NAME", nargs="+", help="as for pull; an empty one is the default model")
     synthetic = commands.add_parser("synthetic", help="write a small model of random weights, for tests and benches")
     synthetic.add_argument("kind", choices=("tiny", "deepseek-moe"))
     synthetic.add_argument("folder", metavar="FOLDER", type=Path)
-    for command in (listing, pull, importing):
+    for command in (listing, pull, importing, needs):
         command.add_argument("--json", action="store_true", help="JSON on stdout, for programs")
     return root
 

@@ -40,6 +40,11 @@ def fits(needed_mb: int, *, memory_mb: int | None) -> Fit | None:
     return "tight" if needed_mb <= memory_mb * _POSSIBLE else "too large"
 
 
+def possible_mb(memory_mb: int | None) -> int | None:
+    """Tell what models may fill of this much memory; None where it is not known."""
+    return None if memory_mb is None else int(memory_mb * _POSSIBLE)
+
+
 def machine_memory_mb() -> int | None:
     """Measure this machine's memory, which a GPU of Apple's shares; None where it can't be told."""
     try:

@@ -107,6 +107,17 @@ def test_mistakes_are_one_line_and_exit_code_2(models: Run) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_what_a_model_needs_is_told_before_it_is_here(models: Run, models_dir: Path) -> None:
+    """Name, folder, and memory, for programs and people; nothing is fetched."""
+    told = [json.loads(line) for line in models("needs", "--json", "qwen3-4b", "org/unlisted").stdout.splitlines()]
+
+    assert [(each["queue"], each["present"]) for each in told] == [("qwen3-4b", False), ("org/unlisted", False)]
+    assert [bool(each["memory_mb"]) for each in told] == [True, False]
+    assert told[0]["path"].startswith(str(models_dir))
+    assert models("needs", "org/unlisted").stdout == "org/unlisted: not known (not fetched yet)\n"
+    assert not list(models_dir.glob("*"))
+
+
 def test_a_synthetic_model_is_a_folder_like_any_other(models: Run, models_dir: Path) -> None:
     """Benches make their model with one command, and it is listed as the user's own."""
     models("synthetic", "tiny", str(models_dir / "tiny"))

@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     eos_every: int | None = None  # None: every generation runs to its limit or a stop string
     pressure: Literal["", "soft", "hard"] = ""
     fault: Fault | None = None
+    refuses: str = ""
 
     @property
     def prefill_tokens_per_second(self) -> float:
@@ -72,7 +73,11 @@ def read_settings(argv: Sequence[str]) -> Settings:
     parser.add_argument(
         "--fault", type=_fault, metavar="KIND@STEP", help="hang, crash, oom or garbage; step 0 is while loading"
     )
-    return msgspec.convert(vars(parser.parse_args(argv)), Settings)
+    parser.add_argument("--refuses", default="", metavar="MODEL", help="a model that can't be loaded: exit code 2")
+    settings = msgspec.convert(vars(parser.parse_args(argv)), Settings)
+    if settings.refuses and settings.model == settings.refuses:
+        raise UsageError(f"{settings.model} can't be loaded, as told")
+    return settings
 
 
 def _whole(low: int, high: int):  # noqa: ANN202 - argparse's converters have no name in typing
