@@ -8,6 +8,9 @@
 #   make wheel                    the wheel that installs without a checkout
 #   make lock                     the hash-pinned requirements of the images, from what is resolved now
 #   make asyncapi                 docs/asyncapi.json, from the structs of jobs and events
+#   make acl                      deploy/redis/users.acl, from the table of rights
+#   make docs                     all pages as a site in site/
+#   make release-check            a release, dry: versions agree, and the wheel installs and serves
 
 PYTHON ?= python3
 UV_ON_PATH := $(shell command -v uv 2>/dev/null)
@@ -18,7 +21,7 @@ ARGS ?=
 PARALLEL ?= -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help up test long chaos lint wheel lock asyncapi
+.PHONY: help up test long chaos lint wheel lock asyncapi acl docs release-check
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -51,6 +54,18 @@ lock: $(UV)
 
 asyncapi: $(UV)
 	@$(UV) run python -m shared.asyncapi >docs/asyncapi.json
+
+ACL = $(UV) run mlx-pool acl --for-version 8.2 --file --role
+acl: $(UV)
+	@{ head -n 1 deploy/redis/users.acl; for role in gateway worker producer monitor; do $(ACL) $$role; done; } >users.acl.new
+	@mv users.acl.new deploy/redis/users.acl
+
+docs: $(UV)
+	@$(UV) run mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+release-check: $(UV)
+	@UV="$(UV)" .ci/release-check $(ARGS)
 
 # Only where no uv is on the PATH: one pip call into a folder of the checkout, which changes nothing outside of it.
 .tools/uv/bin/uv:

@@ -8,13 +8,14 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.errors import PoolError
 
 from .access.host import Hosts
 from .access.lock import Lock
+from .caller import caller_of
 from .chat import Chat
 from .door import Door
 from .drain import Drain
@@ -28,22 +29,6 @@ from .query import choice_in
 from .spans import Spans
 from .surveys import Surveys
 from .told import Alive
-
-INDEX = """\
-mlx-pool
-
-POST   /chat          a job: {"prompt": "…"} or {"messages": […]}; NDJSON, or by Accept SSE or plain text
-GET    /chat/{id}     its stream again, from ?after= or Last-Event-ID
-DELETE /chat/{id}     cancel it
-POST   /v1/chat/completions, /v1/completions, GET /v1/models   as OpenAI's clients ask
-POST   /v1/responses, GET /v1/responses/{id}   the same, with responses that can be asked for again
-       /v1/files, /v1/batches          files of requests, run when there is time
-POST   /v1/messages, /v1/messages/count_tokens   as Anthropic's clients ask
-GET    /pool          workers, models, queues
-GET    /health        200 when a worker is ready; /health/live for this process alone
-GET    /metrics       Prometheus; ?scope=pool for all workers, Accept: application/json for a summary
-GET    /openapi.json  all of this for tools (OpenAPI 3.1)
-"""
 
 
 def make_app(
@@ -60,7 +45,6 @@ def make_app(
     """Build the application; `apis` are the routes of other surfaces on the same pool."""
     views = _Views(surveys, metrics, drain, has_lock=lock is not None)
     routes = [
-        Route("/", views.index),
         Route("/chat", chat.post, methods=["POST"]),
         _without_head(Route("/chat/{id}", chat.by_id, methods=["GET", "DELETE"])),
         Route("/pool", views.pool),
@@ -97,9 +81,6 @@ class _Views:
         self._drain = drain
         self._has_lock = has_lock
 
-    async def index(self, _: Request) -> Response:
-        return PlainTextResponse(INDEX)
-
     async def pool(self, _: Request) -> Response:
         return _json(pool_view(await self._surveys.all()))
 
@@ -109,7 +90,8 @@ class _Views:
             return _json(pool_summary(await self._surveys.all()))
         if scope == "pool":
             return Response(pool_text(await self._surveys.all()), media_type=CONTENT_TYPE)
-        return Response(self._metrics.text(), media_type=CONTENT_TYPE)
+        text = self._metrics.text(tells_tenants=caller_of(request.scope).may_operate)
+        return Response(text, media_type=CONTENT_TYPE)
 
     async def health(self, _: Request) -> Response:
         return _json(await check_health(self._surveys, is_draining=self._drain.is_draining))

@@ -11,19 +11,20 @@ from functools import partial
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Send
 
-from shared.errors import Refused
+from shared.errors import Fault, Refused
 from shared.job import JOB_ID, parse_job
-from shared.queue import Queue, keyed_job_id
+from shared.queue import Peek, Queue, keyed_job_id
 
 from . import answer
 from .caller import Caller, caller_of
 from .client import read_body
-from .following import Followed, Following
+from .following import Answer, Followed, Following
 from .frames import choose_frames
 from .order import Mark, read_mark
 from .query import flag_in
+from .relay import Relay
 
 # A direct job's default id is its entry's: anybody could guess it. Over HTTP it is as unknown as any other.
 _GUESSABLE = re.compile(r"[a-z]+-[0-9]+-[0-9]+")
@@ -43,7 +44,8 @@ class Chat:
         if job.background and not job.stream:
             [submitted] = await ticket.submit()
             return _json({"id": submitted.id}, 202, {"location": f"/chat/{submitted.id}"}, submitted.id)
-        return self._answer(request, self._following.of_ticket(ticket), is_stream=job.stream)
+        followed = self._following.of_ticket(ticket)
+        return self._following.answer(followed, self._writing(request, followed, is_stream=job.stream))
 
     async def by_id(self, request: Request) -> ASGIApp:
         """Follow the job with this id again, or cancel it."""
@@ -53,29 +55,41 @@ class Chat:
         """Follow a job from its beginning, or from behind the event that the client names."""
         mark = _mark_of(request)
         is_stream = flag_in(request.query_params, "stream", default=True)
-        queue, job_id = await self._find(request.path_params["id"], caller_of(request.scope))
-        return self._answer(request, self._following.of_job(queue, job_id, mark), is_stream=is_stream)
+        queue, job_id, peek = await self._find(request.path_params["id"], caller_of(request.scope))
+        followed = self._following.of_job(queue, job_id, mark)
+        write = self._writing(request, followed, is_stream=is_stream)
+        if mark and mark.ids is not None:
+            write = partial(self._judging_mark, write, followed.relays[0], peek.enqueued_at_ms)
+        return self._following.answer(followed, write)
 
     async def _cancel(self, request: Request) -> Response:
         """Cancel a job; asking again changes nothing."""
-        queue, job_id = await self._find(request.path_params["id"], caller_of(request.scope))
+        queue, job_id, _ = await self._find(request.path_params["id"], caller_of(request.scope))
         outcome = await queue.cancel(job_id)
         if outcome == "unknown":
             raise _unknown_job()
         status = {"flagged": "cancelling"}.get(outcome, outcome)
         return _json({"id": job_id, "status": status}, 200, {}, job_id)
 
-    def _answer(self, request: Request, followed: Followed, *, is_stream: bool) -> ASGIApp:
+    def _writing(self, request: Request, followed: Followed, *, is_stream: bool) -> Answer:
         [relay], model = followed.relays, followed.queue.model
         headers = [(b"x-job-id", relay.job_id.encode())]
         if is_stream:
             frames = choose_frames(request.headers.get("accept", ""))(relay.job_id, model)
-            write = partial(answer.stream, relay, frames, headers=headers)
-        else:
-            write = partial(answer.whole, relay, model=model, headers=headers)
-        return self._following.answer(followed, write)
+            return partial(answer.stream, relay, frames, headers=headers)
+        return partial(answer.whole, relay, model=model, headers=headers)
 
-    async def _find(self, given: str, caller: Caller) -> tuple[Queue, str]:
+    async def _judging_mark(self, write: Answer, relay: Relay, enqueued_at_ms: int, send: Send) -> None:
+        """Write an answer; where the log is not what the mark says, the client is wrong unless Redis may be."""
+        try:
+            await write(send)
+        except Fault as fault:
+            is_at_odds = fault is relay.fault and fault.code == "stream_diverged"
+            if is_at_odds and await self._following.pool.has_kept_all_since(enqueued_at_ms):
+                raise Refused("invalid_value", "`after` is no place in this job's stream.", param="after") from fault
+            raise
+
+    async def _find(self, given: str, caller: Caller) -> tuple[Queue, str, Peek]:
         """The job meant by an id of ours, or by a client's own; unknown, expired and another's are one 404."""
         if not JOB_ID.fullmatch(given) or _GUESSABLE.fullmatch(given):
             raise _unknown_job()
@@ -87,7 +101,7 @@ class Chat:
         for candidate, job_id in candidates:
             peek = (await candidate.peek([job_id]))[0]
             if peek and peek.tenant == caller.tenant:
-                return candidate, job_id
+                return candidate, job_id, peek
         raise _unknown_job()
 
 

@@ -91,13 +91,6 @@ CHAT = (
 VIEWS = (
     Operation(
         method="get",
-        path="/",
-        name="readIndex",
-        summary="The routes, for people.",
-        answers=[Answer(note="A page of text.", contents=[Content(media=PLAIN)])],
-    ),
-    Operation(
-        method="get",
         path="/pool",
         name="readPool",
         summary="Workers, models and queues.",
@@ -117,7 +110,7 @@ VIEWS = (
         path="/health",
         name="readHealth",
         summary="Whether a token would come.",
-        answers=[_json(Health, "Redis answers, and a worker is ready.")],
+        answers=[_json(Health, "Redis answers, and a worker is ready, or loads its model when a job asks for it.")],
         codes=["no_worker"],
     ),
     Operation(

@@ -40,6 +40,7 @@ class Followed(NamedTuple):
     relays: Sequence[Relay]
     begin: Begin
     end: End = _nothing  # once nobody follows them any more, whether they began or not
+    tokens: int | None = None  # of the prompt, about, where it is known here
 
 
 class Following:
@@ -75,6 +76,7 @@ class Following:
                 elif operation := _OPERATIONS.get(ticket.job.kind):
                     kind = Kind(ticket.queue.model, operation)
                     courses[relay] = receipt.begin(relay.job_id, kind, self._ledger)
+                    courses[relay].wait_s = self._ledger.waits.of(ticket.job.class_, ticket.tenant)
                     relay.on_taken = courses[relay].note
 
         async def end() -> None:
@@ -83,7 +85,7 @@ class Following:
                     course.leave(relay.fault)
             await (_settle(ticket, relays) if has_begun else ticket.withdraw())
 
-        return Followed(ticket.queue, relays, begin, end)
+        return Followed(ticket.queue, relays, begin, end, ticket.tokens)
 
     def of_job(self, queue: Queue, job_id: str, mark: Mark | None = None) -> Followed:
         """A job that is there already, from its beginning or from behind a mark."""
@@ -96,7 +98,7 @@ class Following:
 
     def answer(self, followed: Followed, answer: Answer) -> ASGIApp:
         """Run an answer while the jobs are followed; whatever it has not read when it returns, the client has left."""
-        queue, relays, begin, end = followed
+        queue, relays, begin, end, tokens = followed
 
         async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             # Listen before submit: pub/sub keeps nothing for late listeners.
@@ -110,7 +112,7 @@ class Following:
                     return
                 await begin(receipt_of(scope))
                 if is_told:  # of several answers, the first one's: it is the next to begin
-                    stack.enter_context(self._news.told_to(queue, relays[0]))
+                    stack.enter_context(self._news.told_to(queue, relays[0], tokens=tokens))
                 await answer(send)
 
         return respond

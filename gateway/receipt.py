@@ -19,7 +19,7 @@ class Receipt:
 
     def begin(self, job_id: str, kind: Kind, ledger: Ledger) -> Course:
         """Note that a job began, and give what notes how it goes."""
-        course = Course(job_id, kind, ledger.of(kind), self.at_s)
+        course = Course(job_id, kind, ledger.of(kind), self.at_s, ledger.failures)
         self.courses.append(course)
         return course
 

@@ -32,6 +32,8 @@ from .metrics.process import Metrics
 from .models import model_routes
 from .news import News
 from .openai.surface import openai_routes
+from .page.pulse import Pulse
+from .page.surface import page_routes
 from .places import places_for
 from .reaper import Reaper
 from .responses.surface import responses_routes
@@ -96,6 +98,7 @@ class Parts:
         self.watch = Watch(self.listener.fence)
         self.audience = Audience(self.listener, self.watch, tasks)
         self.bulk = Bulk(broker, self.pool, drain)
+        self.pulse = Pulse(self.surveys, self.ledger, drain)
 
     def make_app(self, lock: Lock | None) -> ASGIApp:
         """Build the application, with all that stands in front of it."""
@@ -109,6 +112,7 @@ class Parts:
             *responses_routes(following),
             *bulk_routes(self.bulk),
             *anthropic_routes(following),
+            *page_routes(self.pulse, self.broker, self.pool, queue_url=settings.redis_url),
         ]
         metrics = Metrics(self.tally, self.ledger, lambda: len(self.watch))
         door = make_app(
@@ -128,7 +132,10 @@ class Parts:
 async def _run(parts: Parts, server: Server, listening: socket.socket, *, is_checked: bool) -> None:
     host, port = listening.getsockname()[:2]
     url = f"{server.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-    works = (parts.listener.run(), parts.watch.run(), parts.news.run(), parts.surveys.run(), parts.bulk.run())
+    works = (
+        *(parts.listener.run(), parts.watch.run(), parts.news.run(), parts.surveys.run(), parts.bulk.run()),
+        parts.pulse.run(),
+    )
     background = [parts.tasks.create_task(work) for work in (*works, _reap(parts, is_checked=is_checked))]
     if is_checked:
         await _until_it_listens(parts.listener)

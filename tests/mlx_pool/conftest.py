@@ -1,10 +1,13 @@
 """Parts that are ordinary programs of the system: what is tested here is how processes are kept, not what they do."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import os
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mlx_pool.up.crew import Crew
@@ -76,3 +79,33 @@ def yard(tmp_path: Path) -> Yards:
 
 async def _told_nobody(_pid: int) -> None:
     """There is no queue to tell of a worker's end."""
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """A command that has ended: its exit code, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+RunCommand = Callable[..., Awaitable[Ended]]
+
+
+@pytest.fixture
+def run_command(tmp_path: Path) -> RunCommand:
+    """Run `mlx-pool …` to its end as a process of its own, with an empty data folder and no pool of this machine's."""
+
+    async def run(*argv: str, **env: str) -> Ended:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "mlx_pool", *argv),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=os.environ | {"MLX_POOL_DATA": str(tmp_path / "data"), "NO_COLOR": "1"} | env,
+        )
+        out, err = await process.communicate()
+        assert process.returncode is not None
+        return Ended(process.returncode, out.decode(), err.decode())
+
+    return run

@@ -12,6 +12,7 @@ from mlx_pool.up.plan import (
     curl_line,
     gateway_part,
     join_line,
+    models_told,
     queue_name,
     worker_parts,
 )
@@ -88,11 +89,34 @@ def test_what_engines_may_have_is_told_to_each_worker() -> None:
     assert "--memory-limit-gb" not in words(worker_parts(Flags(), URL, "m", {})[0])
 
 
+def test_workers_of_one_machine_are_told_that_they_share_it() -> None:
+    """Each would else believe that all memory is its own."""
+    shared, alone = (worker_parts(Flags(workers=count), URL, "m", {})[0] for count in (3, 1))
+
+    assert "--workers-here 3" in words(shared)
+    assert "--workers-here" not in words(alone)
+
+
+def test_models_on_demand_are_loaded_beside_the_one_asked_for_or_alone() -> None:
+    """Without `--model` none is loaded before it is asked for, and none is a request's default."""
+    both = Flags(model="m", on_demand="a,b=12", models_memory_gb=40, keep_loaded_s=600)
+    alone = Flags(on_demand="a,b=12")
+
+    worker, gateway = worker_parts(both, URL, "m", {})[0], gateway_part(alone, URL, "m", None, {})
+
+    assert words(worker).endswith("--model m --on-demand a,b=12 --models-memory-gb 40 --keep-loaded-s 600")
+    assert "--model m" not in words(worker_parts(alone, URL, "m", {})[0])
+    assert "--default-model" not in words(gateway)
+    assert (models_told(both, "m"), models_told(alone, "m")) == ("m, a, b", "a, b")
+    assert '"model":"a"' in curl_line(alone, None)
+    assert join_line(alone, URL, "m").endswith(":7000/0 --on-demand a,b=12")
+
+
 def test_off_loopback_the_lines_to_copy_carry_address_and_secrets() -> None:
     """The joining line works as it stands; the API key is read from its file, not shown."""
     flags = Flags(host="192.0.2.7")
 
-    assert join_line(flags, URL, "m") == "mlx-pool worker --redis redis://:pass@192.0.2.7:7000/0 --model m"
+    assert join_line(flags, URL, "m") == "mlx-pool join redis://:pass@192.0.2.7:7000/0 --model m"
     assert curl_line(flags, Path("/d/api-key")).startswith(
         'curl -N http://192.0.2.7:8081/chat -H "Authorization: Bearer $(cat /d/api-key)" '
     )
