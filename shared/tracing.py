@@ -69,9 +69,10 @@ class Span:
 class Tracing:
     """What exports spans, from a thread of its own: a collector that is slow or gone delays nobody, and misses some."""
 
-    def __init__(self, tracer: "Tracer", close: Callable[[], None]) -> None:
+    def __init__(self, tracer: "Tracer", close: Callable[[], None], abandon: Callable[[], None]) -> None:
         self._tracer = tracer
         self._close = close
+        self._abandon = abandon
 
     def begin(self, name: str, role: Role, *, trace: str, state: str = "") -> Span:
         """Begin a span: in the trace that came with the request or the job, else in a new one."""
@@ -87,6 +88,8 @@ class Tracing:
         closing = threading.Thread(target=self._close, daemon=True)
         closing.start()
         closing.join(CLOSE_WITHIN_S)
+        if closing.is_alive():
+            self._abandon()  # its thread would try again for a while
 
 
 @asynccontextmanager
@@ -117,9 +120,10 @@ def _tracing(endpoint: str, service: str, tell: Callable[[str], None]) -> Tracin
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # its failures are told by `tell`, once
     own = Resource({"service.name": service, "service.version": version("mlx-pool")})
     provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
-    telling: Any = _Telling(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces"), tell)
+    exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
+    telling: Any = _Telling(exporter, tell)
     provider.add_span_processor(BatchSpanProcessor(telling))
-    return Tracing(provider.get_tracer("mlx-pool", version("mlx-pool")), provider.shutdown)
+    return Tracing(provider.get_tracer("mlx-pool", version("mlx-pool")), provider.shutdown, exporter.shutdown)
 
 
 class _Telling:

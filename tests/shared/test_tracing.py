@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -82,7 +83,8 @@ async def test_a_collector_that_refuses_is_told_of_once(
 
 
 async def test_a_collector_that_is_gone_does_not_hold_up_the_end() -> None:
-    """What could not be sent within three seconds is lost."""
+    """What could not be sent within three seconds is lost, and nobody goes on trying."""
+    threads = set(threading.enumerate())
     with collecting() as collector:
         url = collector.url
     began_at_s = time.monotonic()
@@ -92,6 +94,9 @@ async def test_a_collector_that_is_gone_does_not_hold_up_the_end() -> None:
         tracing.begin("x", "server", trace="").end()
 
     assert time.monotonic() - began_at_s < 5
+    for left in {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio")} - threads:
+        left.join(5)
+        assert not left.is_alive(), left
 
 
 def test_without_the_libraries_the_operator_is_told_and_all_goes_on() -> None:
