@@ -21,7 +21,7 @@ from .address import local_host
 from .broker import broker_part
 from .crew import Crew, Ending
 from .kept_part import KeptPart
-from .plan import curl_line, gateway_part, guardian_part, join_line, queue_name, worker_parts
+from .plan import curl_line, gateway_part, guardian_part, join_line, models_told, worker_parts
 from .screen import Screen
 from .setting import Setting
 from .state import State, StateFile
@@ -92,9 +92,8 @@ async def _start(crew: Crew, setting: Setting, screen: Screen) -> None:
         crew.start(gateway_part(flags, setting.redis_url, setting.model, setting.key_file, env, keys_file=keys))
         for part in worker_parts(flags, setting.redis_url, setting.model, env):
             crew.start(part)
-        screen.say(
-            f"gateway and {flags.workers} worker(s) starting: {queue_name(setting.model)}, engine {flags.engine}"
-        )
+        models = models_told(flags, setting.model)
+        screen.say(f"gateway and {flags.workers} worker(s) starting: {models}, engine {flags.engine}")
         door = health.Door(local_host(flags.host), flags.port, setting.api_key)
         await health.until("ready" if flags.workers else "alive", door)
     except CommandError as error:
@@ -159,12 +158,13 @@ def _welcome(setting: Setting, took_s: float) -> str:
     flags = setting.flags
     serves = "serves" if flags.workers else "waits for workers of"
     lines = [
-        f"ready after {took_s:.1f} s: {flags.http_url} {serves} {queue_name(setting.model)}",
+        f"ready after {took_s:.1f} s: {flags.http_url} {serves} {models_told(flags, setting.model)}",
         "",
         f"  {curl_line(flags, setting.key_file)}",
         "",
     ]
     if flags.is_open and setting.broker is not None:
         lines += ["another machine joins with", f"  {join_line(flags, setting.redis_url, setting.model)}", ""]
-    lines.append(f"Ctrl-C stops it · `mlx-pool status` shows it · logs in {setting.folder.logs}")
+    shown = f"{flags.http_url} in a browser or `mlx-pool status` shows it"
+    lines.append(f"Ctrl-C stops it · {shown} · logs in {setting.folder.logs}")
     return "\n".join(lines)

@@ -22,6 +22,25 @@ from .screen import Screen, choose_screen
 from .setting import settle
 from .state import end_leftovers, read_state
 
+_MemoryLimit = Annotated[
+    float | None, Parameter(help="GiB that each worker's engine may have. [default: all of the device's]")
+]
+_OnDemand = Annotated[
+    str | None,
+    Parameter(help="A,B,…: more models, each loaded when a job waits for it; A=12 says that it needs 12 GiB."),
+]
+_ModelsMemory = Annotated[
+    float | None,
+    Parameter(help="GiB that a worker's models on demand may fill together. [default: 3/4 of the memory]"),
+]
+_KeepLoaded = Annotated[
+    float | None, Parameter(help="Unload what had no job for so long. [default: only when room is needed]")
+]
+_Redis = Annotated[
+    str | None, Parameter(help="redis://:PASSWORD@HOST:PORT of a queue that runs, instead of the embedded one.")
+]
+_Alias = Annotated[str | None, Parameter(help="NAME=MODEL,…: other names that clients may use; * is any name.")]
+
 
 def run(argv: Sequence[str]) -> int:
     """Run the command."""
@@ -36,19 +55,16 @@ def up(
     ] = None,
     engine: Annotated[Engine, Parameter(help="What generates: mlx, or scripted, which needs no model.")] = "mlx",
     slots: Annotated[int | None, Parameter(help="Jobs at once in each worker.")] = None,
-    memory_limit_gb: Annotated[
-        float | None, Parameter(help="GiB that each worker's engine may have. [default: all of the device's]")
-    ] = None,
+    memory_limit_gb: _MemoryLimit = None,
+    on_demand: _OnDemand = None,
+    models_memory_gb: _ModelsMemory = None,
+    keep_loaded_s: _KeepLoaded = None,
     host: Annotated[
         str, Parameter(help="Where gateway and queue listen; off loopback both ask for made secrets.")
     ] = "127.0.0.1",
     port: Annotated[int, Parameter(help="The gateway's port.")] = 8081,
-    redis: Annotated[
-        str | None, Parameter(help="redis://:PASSWORD@HOST:PORT of a queue that runs, instead of the embedded one.")
-    ] = None,
-    model_alias: Annotated[
-        str | None, Parameter(help="NAME=MODEL,…: other names that clients may use; * is any name.")
-    ] = None,
+    redis: _Redis = None,
+    model_alias: _Alias = None,
     data: Annotated[Path | None, Parameter(help="Where the queue's data, secrets and logs are kept.")] = None,
 ) -> int:
     """Start everything on this machine: an embedded queue, the gateway and workers.
@@ -62,6 +78,9 @@ def up(
         engine=engine,
         slots=slots,
         memory_limit_gb=memory_limit_gb,
+        on_demand=on_demand,
+        models_memory_gb=models_memory_gb,
+        keep_loaded_s=keep_loaded_s,
         host=host,
         port=port,
         redis=queue,

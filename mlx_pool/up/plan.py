@@ -14,7 +14,7 @@ from .part import Part
 
 DEFAULT_MODEL = "smollm2-135m"
 SCRIPTED_MODEL = "scripted"
-_GREETING = '{"prompt":"안녕하세요","max_tokens":512,"temperature":0.7}'
+_GREETING = '"prompt":"안녕하세요","max_tokens":512,"temperature":0.7}'
 
 
 class Flags(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,11 +24,25 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     engine: Engine = "mlx"
     slots: int | None = None
-    memory_limit_gb: float | None = None  # of each worker
+    memory_limit_gb: float | None = None  # of each engine
+    on_demand: str | None = None  # more models, as the workers read it
+    models_memory_gb: float | None = None  # of all engines of a worker
+    keep_loaded_s: float | None = None
     host: str = "127.0.0.1"
     port: int = 8081
     redis: str | None = None  # None: an embedded broker
     model_alias: str | None = None  # as the gateway reads it
+
+    @property
+    def keeps_a_model(self) -> bool:
+        """Whether a model is loaded from the start: the one asked for, or the default where none is on demand."""
+        return self.model is not None or not self.names_on_demand
+
+    @property
+    def names_on_demand(self) -> list[str]:
+        """The queues of the models on demand, without what is said of their sizes."""
+        words = (word.strip().partition("=")[0] for word in (self.on_demand or "").split(","))
+        return [queue_name(word) for word in words if word]
 
     @property
     def is_open(self) -> bool:
@@ -48,6 +62,8 @@ def check_flags(flags: Flags) -> None:
         ("--port", flags.port, 1, 65_535),
         ("--slots", flags.slots, 1, 1_024),
         ("--memory-limit-gb", flags.memory_limit_gb, 0.1, 10_000),
+        ("--models-memory-gb", flags.models_memory_gb, 0.1, 10_000),
+        ("--keep-loaded-s", flags.keep_loaded_s, 0, 10_000_000),
     ):
         if value is not None and not least <= value <= most:
             raise Unusable(f"{flag} {value}: expected {least} to {most}.")
@@ -58,6 +74,11 @@ def chosen_model(flags: Flags, env: Mapping[str, str]) -> str:
     if flags.engine == "scripted":
         return flags.model or SCRIPTED_MODEL
     return flags.model or env.get("MLX_MODEL_PATH") or DEFAULT_MODEL
+
+
+def models_told(flags: Flags, model: str) -> str:
+    """Name what is served, for people."""
+    return ", ".join(([queue_name(model)] if flags.keeps_a_model else []) + flags.names_on_demand)
 
 
 def queue_name(model: str) -> str:
@@ -96,7 +117,9 @@ def gateway_part(
     keys_file: Path | None = None,
 ) -> Part:
     """Describe the gateway's process; clients show the one key, or one of the file's."""
-    argv = ["--host", flags.host, "--port", str(flags.port), "--default-model", queue_name(model)]
+    argv = ["--host", flags.host, "--port", str(flags.port)]
+    if flags.keeps_a_model:
+        argv += ["--default-model", queue_name(model)]
     if flags.model_alias is not None:
         argv += ["--model-alias", flags.model_alias]
     if key_file is not None:
@@ -108,11 +131,20 @@ def gateway_part(
 
 def worker_parts(flags: Flags, redis_url: str, model: str, env: Mapping[str, str]) -> list[Part]:
     """Describe the workers' processes."""
-    argv = ["--model", model, "--engine", flags.engine]
-    if flags.slots is not None:
-        argv += ["--slots", str(flags.slots)]
-    if flags.memory_limit_gb is not None:
-        argv += ["--memory-limit-gb", str(flags.memory_limit_gb)]
+    given = {
+        "--slots": flags.slots,
+        "--memory-limit-gb": flags.memory_limit_gb,
+        "--on-demand": flags.on_demand,
+        "--models-memory-gb": flags.models_memory_gb,
+        "--keep-loaded-s": flags.keep_loaded_s,
+        # Each would else take the whole machine's memory for its own.
+        "--workers-here": flags.workers if flags.workers > 1 else None,
+    }
+    argv = ["--engine", flags.engine]
+    if flags.keeps_a_model:
+        argv += ["--model", model]
+    for flag, value in given.items():
+        argv += [] if value is None else [flag, str(value)]
     names = ["worker"] if flags.workers == 1 else [f"worker {number}" for number in range(1, flags.workers + 1)]
     return [
         Part(name=name, stage="worker", argv=part_argv("worker", argv), env=_with_queue(env, redis_url))
@@ -123,16 +155,18 @@ def worker_parts(flags: Flags, redis_url: str, model: str, env: Mapping[str, str
 def curl_line(flags: Flags, key_file: Path | None) -> str:
     """Write the line that asks the pool something. The key is read from its file: it does not belong on the screen."""
     key = "" if key_file is None else f' -H "Authorization: Bearer $(cat {key_file})"'
-    return f"curl -N {flags.http_url}/chat{key} -H 'Content-Type: application/json' -d '{_GREETING}'"
+    body = "{" + ("" if flags.keeps_a_model else f'"model":"{flags.names_on_demand[0]}",') + _GREETING
+    return f"curl -N {flags.http_url}/chat{key} -H 'Content-Type: application/json' -d '{body}'"
 
 
 def join_line(flags: Flags, redis_url: str, model: str) -> str:
     """Write the line by which another machine joins. `redis_url` is the local one, with the password."""
     credentials, _, place = redis_url.rpartition("@")
-    port = place.rpartition(":")[2]
-    return (
-        f"mlx-pool worker --redis {credentials}@{in_url(outside_host(flags.host))}:{port} --model {queue_name(model)}"
-    )
+    address = f"{credentials}@{in_url(outside_host(flags.host))}:{place.rpartition(':')[2]}"
+    models = [f"--model {queue_name(model)}"] if flags.keeps_a_model else []
+    models += [f"--on-demand {flags.on_demand}"] if flags.on_demand else []
+    engine = [] if flags.engine == "mlx" else [f"--engine {flags.engine}"]
+    return " ".join(("mlx-pool join", address, *models, *engine))
 
 
 def _with_queue(env: Mapping[str, str], redis_url: str) -> dict[str, str]:

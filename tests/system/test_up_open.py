@@ -20,11 +20,11 @@ async def test_the_printed_line_brings_another_machine_into_the_pool(
     """The line that `up --host` prints is all that the other machine's person has to type."""
     async with up("--host", "0.0.0.0", "--workers", "0") as pool:
         assert await pool.line("another machine joins with")
-        _, *words = (await pool.line("  mlx-pool worker --redis ")).split()
-        words[2] = words[2].replace(words[2].rpartition("@")[2].rpartition(":")[0], "127.0.0.1")
+        _, *words = (await pool.line("  mlx-pool join ")).split()
+        words[1] = words[1].replace(words[1].rpartition("@")[2].rpartition(":")[0], "127.0.0.1")
 
         other = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "mlx_pool", *words, "--engine", "scripted"),
+            *(sys.executable, "-P", "-m", "mlx_pool", *words),
             env=os.environ | {MARK: str(tmp_path)},
         )
 

@@ -24,8 +24,8 @@ function joining(model, queueUrl) {
     "section",
     { class: "panel" },
     h("h2", {}, "Another machine"),
-    h("p", {}, "It needs the queue's address, and no port of its own. On the machine where the pool runs ", h("code", {}, "mlx-pool status --url"), " prints that address with its password; there, type:"),
-    codeNode(`mlx-pool worker --redis ${url} --model ${model}\n`, "on the other machine"),
+    h("p", {}, "It needs the queue's address, and no port of its own. On the machine where the pool runs ", h("code", {}, "mlx-pool status --url"), " prints that address with its password. On the other one, where mlx-pool is installed, type:"),
+    codeNode(`mlx-pool join ${url} --model ${model}\n`, "on the other machine"),
     isLoopback(url) ? h("p", { class: "note" }, "This queue can be reached from its own machine only. ", h("code", {}, "mlx-pool up --host 0.0.0.0"), " opens the pool to others, behind a key and a password that it makes.") : null,
   );
 }
