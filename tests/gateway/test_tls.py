@@ -61,7 +61,7 @@ async def test_handshakes_that_never_end_are_bounded(
 
 @pytest.mark.long
 async def test_handshakes_that_never_end_are_cut(serving: Serving, certificates: Certificates) -> None:
-    """Ten seconds after they began, whatever was sent by then; others are served meanwhile."""
+    """Eight to ten seconds after they began, whatever was sent by then; others are served meanwhile."""
     cert, key = certificates.issue("gateway")
     trusting = ssl.create_default_context(cafile=str(certificates.ca))
     async with serving(tls_cert=str(cert), tls_key=str(key)) as served:
@@ -74,7 +74,7 @@ async def test_handshakes_that_never_end_are_cut(serving: Serving, certificates:
                 statuses.add((await https.get(url)).status_code)
 
         ends_s = await asyncio.gather(*enduring)
-        assert 9 < min(ends_s) - began_s < max(ends_s) - began_s < 15
+        assert 7.5 < min(ends_s) - began_s < max(ends_s) - began_s < 15
         assert statuses == {200}
 
 
