@@ -20,10 +20,11 @@ TOKENS_PER_S_GUESS = 2_000.0
 MOST_HOLD_S = 15.0
 # Every job waits for this share of what reading it takes me: who is faster, or has read more of it before, comes first.
 HOLD_SHARE = 0.1
-# Jobs rank by (age + 10 s) / (seconds + 50 ms). Without the first a new job would come last, however little it costs;
-# without the second a token more or less would decide between jobs that cost next to nothing.
+# Jobs rank by (age + 10 s) / (seconds + 50 ms), these in steps. Without the first a new job would come last, however
+# little it costs; without the others a token more or less would decide, and not who came first.
 AGE_HEADSTART_S = 10.0
-LEAST_COST_S = 0.05
+COST_STEP_S = 0.05
+_MOST_COST_S = 1e6  # beyond there is no difference any more, and soon no number
 # What a job counts for whose producer told no size: neither the cheapest of all nor the dearest.
 UNTOLD_TOKENS = 1_000.0
 
@@ -172,7 +173,7 @@ def _best(jobs: Iterable[Waiting], me: Me, now: float, hold_share: float) -> tup
         if job.arrived <= now < end:
             first_end = min(first_end, end)
             continue
-        ratio = (max(0.0, now - job.arrived) + AGE_HEADSTART_S) / (seconds + LEAST_COST_S)
+        ratio = (max(0.0, now - job.arrived) + AGE_HEADSTART_S) / _in_steps(seconds)
         rank = _Rank(job.home != me.id, -ratio, len(job.entry), job.entry)
         if best is None or rank < best[0]:
             best = rank, job
@@ -191,6 +192,11 @@ def _seconds(job: Waiting, cached: int, me: Me) -> float:
     """How long I would read what I have not read of it."""
     tokens = job.tokens if job.tokens > 0 else UNTOLD_TOKENS
     return max(1.0, tokens - cached) / _tokens_per_s(me)
+
+
+def _in_steps(seconds: float) -> float:
+    """A cost as jobs are ranked by it: rounded up to a step, and one more."""
+    return COST_STEP_S * (1 - -min(seconds, _MOST_COST_S) // COST_STEP_S)
 
 
 def _tokens_per_s(me: Me) -> float:

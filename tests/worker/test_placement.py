@@ -159,6 +159,13 @@ def test_then_what_has_waited_longest_for_what_it_costs() -> None:
     assert choose([long._replace(arrived=NOW - 200), shorter], IDLE, NOW) == Take(long.entry)
 
 
+def test_of_those_that_cost_about_the_same_the_older_is_taken() -> None:
+    """A few tokens more are no reason to let all pass that came just behind."""
+    window = [job("1-0", age=2.001, tokens=30), *(job(f"{at}-0", age=2.0, tokens=8) for at in range(2, 14))]
+
+    assert choose(window, IDLE, NOW) == Take("std:1-0")
+
+
 def test_of_equals_the_older_is_taken() -> None:
     """Ids of one moment are numbers: the ninth came before the tenth."""
     window = [job("5-10", age=1), job("5-9", age=1)]
