@@ -96,8 +96,8 @@ class Read(NamedTuple):
     is_clean: bool
 
 
-async def read(served: Served, stream: Stream) -> Read:
-    """Read a stream to its end, or to where it is cut."""
+async def read(served: Served, stream: Stream, has_begun: asyncio.Event | None = None) -> Read:
+    """Read a stream to its end, or to where it is cut; tell when its text has begun."""
     api, received = stream.api, list[str]()
     given = {**api.ask, **stream.fields, "stream": True}
     headers = HEADERS | {"accept": stream.accept}
@@ -106,6 +106,8 @@ async def read(served: Served, stream: Stream) -> Read:
             assert answer.status_code == 200
             async for text in answer.aiter_text():
                 received.append(text)
+                if has_begun and "half" in "".join(received):
+                    has_begun.set()
     except httpx.RemoteProtocolError:
         return Read("".join(received), is_clean=False)
     return Read("".join(received), is_clean=True)
@@ -178,8 +180,10 @@ Cause = Callable[[Served, Claimed], Coroutine[None, None, None]]
 async def test_what_the_gateway_meets_ends_all_streams_alike(serving: Serving, cause: Cause, code: str) -> None:
     """Each is told so in its API's words, and cut; all at once, since it takes a while to be sure of it."""
     async with serving() as served:
-        reading = [asyncio.create_task(read(served, stream)) for stream in STREAMS]
+        in_midst = [asyncio.Event() for _ in STREAMS]
+        reading = [asyncio.create_task(read(served, *each)) for each in zip(STREAMS, in_midst, strict=True)]
         jobs = [await begun(served.hand) for stream in STREAMS for _ in range(stream.jobs)]
+        await asyncio.gather(*(each.wait() for each in in_midst))
         for job in jobs:
             await cause(served, job)
 
