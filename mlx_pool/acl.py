@@ -17,7 +17,7 @@ from shared.rights.rules import Version, rules_of
 from shared.rights.table import Role, rights_of
 from shared.rights.users import digests_of, own_name, save_users, set_user, version_of
 
-from .arguments import call
+from .arguments import JsonFlag, call
 from .failure import Unusable
 from .where import redis_url
 
@@ -73,7 +73,7 @@ def acl(
     redis: Annotated[
         str | None, Parameter(help="The queue's address, as its administrator. [default: that of this machine's `up`]")
     ] = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="JSON, for programs.")] = False,
+    as_json: JsonFlag = False,
 ) -> int:
     """Write the rules of Redis for a role: exactly the commands, keys and channels that it needs.
 

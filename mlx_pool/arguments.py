@@ -1,10 +1,17 @@
-"""Arguments of one command, by cyclopts: the only module that imports it, and only once a command is called."""
+"""Arguments of one command, by cyclopts, which is imported only once a command is called; and what many have alike."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from .failure import Unusable
+
+RedisFlag = Annotated[str | None, Parameter(help="The queue's address. [default: that of this machine's `up`]")]
+UrlFlag = Annotated[str | None, Parameter(help="The gateway. [default: that of this machine's `up`]")]
+KeyFileFlag = Annotated[Path | None, Parameter(name="--api-key-file", help="A file with the gateway's API key.")]
+JsonFlag = Annotated[bool, Parameter(name="--json", negative="", help="JSON, for programs.")]
 
 
 def call(function: Callable[..., int], argv: Sequence[str], *, name: str) -> int:

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from shared.errors import Fault
 
-from .arguments import call
+from .arguments import KeyFileFlag, UrlFlag, call
 from .bulk_client import Batch, BulkClient
 from .failure import Failed, Unusable
 from .where import gateway
@@ -50,10 +50,8 @@ def bulk(
     ] = None,
     again: Annotated[bool, Parameter(negative="", help="Run it anew, though it was run before.")] = False,
     cancel: Annotated[bool, Parameter(negative="", help="Cancel it; what has a result by then is fetched.")] = False,
-    url: Annotated[str | None, Parameter(help="The gateway. [default: that of this machine's `up`]")] = None,
-    key_file: Annotated[
-        Path | None, Parameter(name="--api-key-file", help="A file with the gateway's API key.")
-    ] = None,
+    url: UrlFlag = None,
+    key_file: KeyFileFlag = None,
 ) -> int:
     """Run a file of requests and fetch the results. Ctrl-C leaves it running: the same command comes back to it.
 

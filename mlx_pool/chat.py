@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -20,7 +19,7 @@ from shared.errors import PoolError
 from shared.event import Queued
 from shared.job import Message
 
-from .arguments import call
+from .arguments import KeyFileFlag, UrlFlag, call
 from .chat_client import answer_to
 from .failure import CommandError
 from .waiting import WaitingLine
@@ -49,10 +48,8 @@ def run(argv: Sequence[str]) -> int:
 def chat(
     question: Annotated[str | None, Parameter(help="Ask this, print the answer and leave.")] = None,
     *,
-    url: Annotated[str | None, Parameter(help="The gateway. [default: that of this machine's `up`]")] = None,
-    key_file: Annotated[
-        Path | None, Parameter(name="--api-key-file", help="A file with the gateway's API key.")
-    ] = None,
+    url: UrlFlag = None,
+    key_file: KeyFileFlag = None,
     model: Annotated[str | None, Parameter(help="Which model, where there are several.")] = None,
     system: Annotated[str | None, Parameter(help="How the model should behave.")] = None,
     max_tokens: Annotated[int | None, Parameter(help="The longest answer. [default: 512]")] = None,

@@ -14,7 +14,7 @@ from shared.connection import connect
 from shared.dead import DeadLetter, DeadLetters
 from shared.pool import Pool
 
-from .arguments import call
+from .arguments import JsonFlag, RedisFlag, call
 from .failure import Unusable
 from .queue_choice import choose_model
 from .table import table
@@ -37,8 +37,8 @@ def dead(
     *,
     model: Annotated[str | None, Parameter(help="Whose queue. [default: the only one]")] = None,
     count: Annotated[int, Parameter(help="How many `list` shows, newest first.")] = 20,
-    redis: Annotated[str | None, Parameter(help="The queue's address. [default: that of this machine's `up`]")] = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="JSON, for programs.")] = False,
+    redis: RedisFlag = None,
+    as_json: JsonFlag = False,
 ) -> int:
     """Show jobs that were given up (poisoned, or broken beyond running), and decide on them."""
     if deed != "list" and letter is None:

@@ -19,7 +19,7 @@ from shared.connection import Broker
 from shared.pool import Pool
 from shared.survey import Survey, WorkerView
 
-from .arguments import call
+from .arguments import JsonFlag, RedisFlag, call
 from .asking import ask
 from .failure import Failed, Unusable
 from .terminal import clean
@@ -48,8 +48,8 @@ def drain(
         str | None, Parameter(help="Instead: all workers of this machine, by its name in the pool.")
     ] = None,
     wait_s: Annotated[float, Parameter(name="--wait-s", help="How long to wait until they have left.")] = 120.0,
-    redis: Annotated[str | None, Parameter(help="The queue's address. [default: that of this machine's `up`]")] = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="JSON, for programs.")] = False,
+    redis: RedisFlag = None,
+    as_json: JsonFlag = False,
 ) -> int:
     """Have a worker take no more, finish or hand over what it runs, and leave; returns when it has.
 

@@ -14,7 +14,7 @@ from shared.connection import Broker
 from shared.life import Life, Step, What, life_of
 from shared.pool import Pool
 
-from .arguments import call
+from .arguments import JsonFlag, RedisFlag, call
 from .asking import ask
 from .terminal import clean
 from .where import redis_url
@@ -48,8 +48,8 @@ def job(
     /,
     *,
     tenant: Annotated[str, Parameter(help="Whose, where a client with an API key gave the id.")] = "",
-    redis: Annotated[str | None, Parameter(help="The queue's address. [default: that of this machine's `up`]")] = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="JSON, for programs.")] = False,
+    redis: RedisFlag = None,
+    as_json: JsonFlag = False,
 ) -> int:
     """Show a job's life as a timeline. Direct jobs are known here too; what has ended is, for ten minutes."""
     told = ask(redis_url(redis, os.environ), partial(_look, job_id=job_id, tenant=tenant), name="job")

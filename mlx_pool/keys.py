@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from shared.key_file import KeyEntry, KeyLimits, digest_of, new_key
 
-from .arguments import call
+from .arguments import JsonFlag, call
 from .data_folder import data_folder
 from .failure import Unusable
 from .key_store import KeyStore, keys_file
@@ -45,7 +45,7 @@ def keys(
     file: Annotated[
         Path | None, Parameter(help="Their file. [default: MLX_POOL_API_KEYS_FILE, else that of this machine's `up`]")
     ] = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="JSON, for programs.")] = False,
+    as_json: JsonFlag = False,
 ) -> int:
     """Give out keys for the gateways, show them, take them away. Gateways see a change within a second.
 

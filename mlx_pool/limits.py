@@ -13,7 +13,7 @@ from shared.connection import connect
 from shared.limits import Limits, read_limits, write_limits
 from shared.pool import Pool
 
-from .arguments import call
+from .arguments import JsonFlag, RedisFlag, call
 from .failure import Unusable
 from .queue_choice import choose_model
 from .table import table
@@ -28,8 +28,8 @@ def run(argv: Sequence[str]) -> int:
 def limits(
     *changes: Annotated[str, Parameter(help="name=value, as in waiting=2000; none: only show.")],
     model: Annotated[str | None, Parameter(help="Whose queue. [default: the only one]")] = None,
-    redis: Annotated[str | None, Parameter(help="The queue's address. [default: that of this machine's `up`]")] = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="JSON, for programs.")] = False,
+    redis: RedisFlag = None,
+    as_json: JsonFlag = False,
 ) -> int:
     """Show a queue's limits, or set some. Gateways and scripts obey them from the next job on."""
     in_force = asyncio.run(_limits(redis_url(redis, os.environ), model, parse_changes(changes)))

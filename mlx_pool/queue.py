@@ -16,7 +16,7 @@ from shared.open_jobs import OpenJob, open_jobs
 from shared.pool import Pool
 from shared.survey import Survey
 
-from .arguments import call
+from .arguments import JsonFlag, RedisFlag, call
 from .asking import ask
 from .failure import Unusable
 from .table import table
@@ -55,8 +55,8 @@ def queue(
     model: Annotated[str | None, Parameter(help="Whose queue. [default: all of them]")] = None,
     /,
     *,
-    redis: Annotated[str | None, Parameter(help="The queue's address. [default: that of this machine's `up`]")] = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="JSON, for programs.")] = False,
+    redis: RedisFlag = None,
+    as_json: JsonFlag = False,
 ) -> int:
     """Show what waits by class and tenant, and which worker runs which job."""
     views = ask(redis_url(redis, os.environ), partial(_look, model=model), name="queue")

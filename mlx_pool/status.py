@@ -13,7 +13,7 @@ from shared.connection import connect
 from shared.pool import Pool
 from shared.survey import Survey, WorkerView
 
-from .arguments import call
+from .arguments import JsonFlag, RedisFlag, call
 from .table import table
 from .where import redis_url
 
@@ -25,8 +25,8 @@ def run(argv: Sequence[str]) -> int:
 
 def status(
     *,
-    redis: Annotated[str | None, Parameter(help="The queue's address. [default: that of this machine's `up`]")] = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="JSON, for programs.")] = False,
+    redis: RedisFlag = None,
+    as_json: JsonFlag = False,
     url: Annotated[bool, Parameter(negative="", help="Only print the queue's address, with its password.")] = False,
 ) -> int:
     """Show workers, slots and queues."""

@@ -22,7 +22,7 @@ from shared.outline import encode_outline, outline_of
 from shared.pool import Pool
 from shared.queue import LogEntry, Queue, Submission, new_job_id
 
-from .arguments import call
+from .arguments import RedisFlag, call
 from .failure import Failed, Unusable
 from .queue_choice import choose_model
 from .where import redis_url
@@ -45,7 +45,7 @@ def submit(
     ] = None,
     job_class: Annotated[JobClass | None, Parameter(name="--class", help="Its priority. [default: std]")] = None,
     model: Annotated[str | None, Parameter(help="Whose queue. [default: the only one]")] = None,
-    redis: Annotated[str | None, Parameter(help="The queue's address. [default: that of this machine's `up`]")] = None,
+    redis: RedisFlag = None,
 ) -> int:
     """Put a job straight on the queue and print its events, one JSON object a line; Ctrl-C cancels it.
 

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -11,7 +10,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mlx_pool.arguments import call
+from mlx_pool.arguments import JsonFlag, KeyFileFlag, UrlFlag, call
 from mlx_pool.failure import Failed, Unusable
 from mlx_pool.terminal import clean
 from mlx_pool.where import Gateway, gateway
@@ -35,11 +34,9 @@ def bench(
         bool, Parameter(negative="", help="The same prompt each time, so that prompt caches serve it.")
     ] = False,
     model: Annotated[str | None, Parameter(help="Which model, where there are several.")] = None,
-    url: Annotated[str | None, Parameter(help="The gateway. [default: that of this machine's `up`]")] = None,
-    key_file: Annotated[
-        Path | None, Parameter(name="--api-key-file", help="A file with the gateway's API key.")
-    ] = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="JSON, for programs.")] = False,
+    url: UrlFlag = None,
+    key_file: KeyFileFlag = None,
+    as_json: JsonFlag = False,
 ) -> int:
     """Put a load on the pool over HTTP, and measure time to first token, gaps and tokens a second.
 

@@ -7,13 +7,12 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from cyclopts import Parameter
 from rich.console import Console
 
-from mlx_pool.arguments import call
+from mlx_pool.arguments import JsonFlag, KeyFileFlag, RedisFlag, UrlFlag, call
 from mlx_pool.chat_client import connection_to
 from mlx_pool.data_folder import data_folder
 from mlx_pool.terminal import Colour, Ink, ink_for
@@ -34,12 +33,10 @@ def run(argv: Sequence[str]) -> int:
 
 def doctor(
     *,
-    redis: Annotated[str | None, Parameter(help="The queue's address. [default: that of this machine's `up`]")] = None,
-    url: Annotated[str | None, Parameter(help="The gateway. [default: that of this machine's `up`]")] = None,
-    key_file: Annotated[
-        Path | None, Parameter(name="--api-key-file", help="A file with the gateway's API key.")
-    ] = None,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="JSON, for programs.")] = False,
+    redis: RedisFlag = None,
+    url: UrlFlag = None,
+    key_file: KeyFileFlag = None,
+    as_json: JsonFlag = False,
 ) -> int:
     """Check Redis, gateway, queues, workers and this machine, and say what to do about what is wrong.
 

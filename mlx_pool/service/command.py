@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NoReturn
 import msgspec
 from cyclopts import Parameter
 
-from mlx_pool.arguments import call
+from mlx_pool.arguments import JsonFlag, call
 from mlx_pool.failure import Unusable
 from mlx_pool.part import require
 from mlx_pool.table import table
@@ -53,7 +53,7 @@ def service(
     dry_run: Annotated[bool, Parameter(negative="", help="Only tell what would be done.")] = False,
     lines: Annotated[int, Parameter(help="How many lines `logs` shows.")] = 100,
     follow: Annotated[bool, Parameter(name=("--follow", "-f"), negative="", help="Go on until Ctrl-C.")] = False,
-    as_json: Annotated[bool, Parameter(name="--json", negative="", help="JSON, for programs.")] = False,
+    as_json: JsonFlag = False,
 ) -> int:
     """Have this machine keep a part of the pool running: by launchd on a Mac, by systemd on Linux.
 

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.live import Live
 
-from mlx_pool.arguments import call
+from mlx_pool.arguments import RedisFlag, call
 from mlx_pool.asking import ask
 from mlx_pool.status import as_json_text
 from mlx_pool.where import redis_url
@@ -33,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
 
 def top(
     *,
-    redis: Annotated[str | None, Parameter(help="The queue's address. [default: that of this machine's `up`]")] = None,
+    redis: RedisFlag = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="", help="Once, as JSON, for programs.")] = False,
 ) -> int:
     """Show workers with their seats, and queues, live; q leaves. Where no terminal is, it is shown once."""

@@ -5,15 +5,15 @@ import re
 import shutil
 import stat
 import subprocess
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlx_pool.acl import Wanted, as_line
-from shared.connection import Broker, check_broker, connect
+from shared.connection import check_broker, connect
 from shared.errors import PoolError
 from shared.rights.table import ROLES
 from tests.conftest import Eventually
@@ -136,21 +136,12 @@ class Stack:
 
     async def answers(self) -> bool:
         """Whether it is up."""
-        async with _connected(self.url("admin")) as admin:
+        async with aclosing(connect(self.url("admin"), name="test")) as admin:
             try:
                 return bool(await admin.command("PING"))
             except PoolError:
                 assert self.process.poll() is None, (self.secrets.parent / "redis.log").read_text()
                 return False
-
-
-@asynccontextmanager
-async def _connected(url: str) -> AsyncGenerator[Broker]:
-    client = connect(url, name="test")
-    try:
-        yield client
-    finally:
-        await client.aclose()
 
 
 @pytest.fixture
@@ -174,9 +165,9 @@ async def test_a_pool_runs_on_the_stacks_redis(
         pool.add_worker()
         await pool.ready(1)
         answer = await pool.http.post("/chat", json={"prompt": "hello", "max_tokens": 5})
-        async with _connected(stack.url("gateway")) as gateway:
+        async with aclosing(connect(stack.url("gateway"), name="test")) as gateway:
             warnings = await check_broker(gateway)
-        async with _connected(re.sub("//.*@", "//", stack.url("gateway"))) as nobody:
+        async with aclosing(connect(re.sub("//.*@", "//", stack.url("gateway")), name="test")) as nobody:
             with pytest.raises(PoolError, match=r"NOAUTH|required"):
                 await nobody.command("PING")
     finally:

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +56,11 @@ def ruled(own_broker: Server, free_port: FreePort, tmp_path: Path) -> Rules:
     @asynccontextmanager
     async def start(*, workers: int = 1, key: str = "", **env: str) -> AsyncGenerator[Ruled]:
         url = f"redis://admin:word@127.0.0.1:{own_broker.port}/0"
-        async with _connected(own_broker.url) as client:
+        async with aclosing(connect(own_broker.url, name="test")) as client:
             await client.command("ACL", "SETUSER", "admin", "on", ">word", "~*", "&*", "+@all")
         asked = {role: mlx_pool("acl", "--role", role, "--redis", url, "--apply", "--json") for role in ROLES}
         urls = {role: json.loads(told.stdout)["url"] for role, told in asked.items()}
-        async with _connected(url) as admin:
+        async with aclosing(connect(url, name="test")) as admin:
             await admin.command("ACL", "SETUSER", "default", "off")
             pool = Pool(own_broker.url, free_port(), tmp_path, env, urls)
             pool.http.headers.update({"authorization": f"Bearer {key}"} if key else {})
@@ -73,15 +73,6 @@ def ruled(own_broker: Server, free_port: FreePort, tmp_path: Path) -> Rules:
                 await pool.close()
 
     return start
-
-
-@asynccontextmanager
-async def _connected(url: str) -> AsyncGenerator[Broker]:
-    client = connect(url, name="test")
-    try:
-        yield client
-    finally:
-        await client.aclose()
 
 
 async def test_streams_hand_overs_and_cancels_need_no_more(ruled: Rules, eventually: Eventually) -> None:
@@ -107,7 +98,7 @@ async def test_streams_hand_overs_and_cancels_need_no_more(ruled: Rules, eventua
 @pytest.mark.long
 async def test_a_producer_adds_reads_and_cancels_by_plain_commands(ruled: Rules, eventually: Eventually) -> None:
     """All that docs/protocol.md shows, but for the script; what others ask it can't read."""
-    async with ruled() as here, _connected(here.urls["producer"]) as service:
+    async with ruled() as here, aclosing(connect(here.urls["producer"], name="test")) as service:
         jobs, reply = "pool:{scripted}:jobs:std", "pool:{scripted}:reply:mine"
         body = '{"prompt":"hello","max_tokens":5}'
         await service.command("XADD", jobs, "*", "id", "a", "body", body, "reply", reply)
@@ -150,7 +141,7 @@ async def test_bulk_work_keys_and_stored_answers_need_no_more(ruled: Rules, tmp_
 
 async def test_a_monitor_sees_the_pool_and_no_prompt(ruled: Rules) -> None:
     """`mlx-pool status` works with its address; a job's body is denied."""
-    async with ruled() as here, _connected(here.urls["monitor"]) as monitor:
+    async with ruled() as here, aclosing(connect(here.urls["monitor"], name="test")) as monitor:
         status = mlx_pool("status", "--redis", here.urls["monitor"], "--json")
         assert await here.denied() == []
 
@@ -192,7 +183,7 @@ async def test_the_page_and_the_commands_need_no_more_than_a_gateway(ruled: Rule
 
 
 async def _add_what_nobody_can_run(url: str) -> None:
-    async with _connected(url) as service:
+    async with aclosing(connect(url, name="test")) as service:
         await service.command("XADD", "pool:{scripted}:jobs:std", "*", "id", "a b", "body", "{}")
 
 

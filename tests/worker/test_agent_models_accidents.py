@@ -1,6 +1,5 @@
 """Several models on one machine when something goes wrong, or ends: the one costs the others nothing."""
 
-import asyncio
 import os
 import signal
 
@@ -149,8 +148,12 @@ async def test_a_worker_that_was_paused_finds_its_models_loaded(site: Sites, eve
         await here.becomes("standby", here.start_models("m", "other"))
         names = {(await each.view(sleeper)).id for each in (here, other)}
 
+        async def are_buried() -> bool:
+            surveys = [await each.queue.survey() for each in (here, other)]
+            return names.isdisjoint(worker.id for survey in surveys for worker in survey.workers)
+
         sleeper.send(signal.SIGSTOP)
-        await asyncio.sleep(4)
+        await eventually(are_buried)
         sleeper.send(signal.SIGCONT)
 
         await eventually(lambda: sleeper.said.count("lease_lost") == 2)
