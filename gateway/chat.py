@@ -5,7 +5,6 @@ the job's id, to fetch the result by `GET /chat/{id}` (as one object with `?stre
 clients': when the last one leaves, at whatever phase, it is cancelled after `linger_ms`.
 """
 
-import re
 from functools import partial
 
 import msgspec
@@ -14,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Send
 
 from shared.errors import Fault, Refused
-from shared.job import JOB_ID, parse_job
+from shared.job import GUESSABLE_ID, JOB_ID, parse_job
 from shared.queue import Peek, Queue, keyed_job_id
 
 from . import answer
@@ -25,9 +24,6 @@ from .frames import choose_frames
 from .order import Mark, read_mark
 from .query import flag_in
 from .relay import Relay
-
-# A direct job's default id is its entry's: anybody could guess it. Over HTTP it is as unknown as any other.
-_GUESSABLE = re.compile(r"[a-z]+-[0-9]+-[0-9]+")
 
 
 class Chat:
@@ -91,7 +87,7 @@ class Chat:
 
     async def _find(self, given: str, caller: Caller) -> tuple[Queue, str, Peek]:
         """The job meant by an id of ours, or by a client's own; unknown, expired and another's are one 404."""
-        if not JOB_ID.fullmatch(given) or _GUESSABLE.fullmatch(given):
+        if not JOB_ID.fullmatch(given) or GUESSABLE_ID.fullmatch(given):
             raise _unknown_job()
         pool = self._following.pool
         queue = await pool.queue_of(given)

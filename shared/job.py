@@ -20,6 +20,8 @@ MAX_TIMEOUT_MS = 3_600_000
 DEFAULT_TIMEOUT_MS = 300_000
 MAX_LOGPROBS = 20
 JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# A direct job's default id is its entry's: anybody could guess it, so over HTTP it is as unknown as any other.
+GUESSABLE_ID = re.compile(r"[a-z]+-[0-9]+-[0-9]+")
 
 PROMPT_FIELDS = ("prompt", "messages", "tokens")
 

@@ -1,6 +1,6 @@
 """One incarnation of a worker in one queue: its lease, its claims, its runs, until it has drained or is buried.
 
-The agent is the one translator between the queue and the engine's pipe; this is where it does it. Five loops run side
+The agent is the one translator between the queue and the engine's pipe; this is where it does it. Six loops run side
 by side, each with one concern; the book of runs is what they share.
 """
 

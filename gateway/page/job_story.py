@@ -1,7 +1,5 @@
 """`GET /pool/jobs/{id}`: what befell a job, and at which machines; nothing of what was asked or answered."""
 
-import re
-
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,11 +7,8 @@ from starlette.responses import Response
 from gateway.caller import Caller, caller_of
 from shared.connection import Broker
 from shared.errors import Refused
-from shared.job import JOB_ID
+from shared.job import GUESSABLE_ID, JOB_ID
 from shared.life import Life, life_of
-
-# A direct job's default id is its entry's: anybody could guess it.
-_GUESSABLE = re.compile(r"[a-z]+-[0-9]+-[0-9]+")
 
 
 class JobStory:
@@ -33,7 +28,7 @@ class JobStory:
         return Response(msgspec.json.encode(life), media_type="application/json")
 
     async def _find(self, given: str, caller: Caller) -> Life:
-        if JOB_ID.fullmatch(given) and (caller.may_operate or not _GUESSABLE.fullmatch(given)):
+        if JOB_ID.fullmatch(given) and (caller.may_operate or not GUESSABLE_ID.fullmatch(given)):
             try:
                 life = await life_of(self._broker, given, tenant=caller.tenant)
             except Refused:
