@@ -52,7 +52,7 @@ def test_it_leaves_nothing_behind() -> None:
         line.erase()
         out.write("an answer")
         out.flush()
-        shown = os.read(screen, 1_000).decode()
+        shown = read_until(screen, b"an answer").decode()
     os.close(screen)
 
     assert on_screen(shown) == "an answer    "
