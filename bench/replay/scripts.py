@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.rig.pool import pool
+from bench.rig.pool import server
 from bench.table import table
 from shared.claims import Claims, Row
 from shared.connection import Broker, connect
@@ -19,7 +19,7 @@ from .macs import MODEL
 _WORKERS = 16
 _WAITING = (0, 4, 64)
 _SLOTS = 16
-_LEASE_MS = 3_600_000
+_LEASE_MS = 3_600_000  # these workers never beat
 _TENANTS = 8
 _TOKENS_A_TURN = 250
 _TIMEOUT_MS = 600_000
@@ -39,8 +39,8 @@ class Cost(msgspec.Struct, frozen=True):
 def measure(folder: Path, broker: str, *, calls: int) -> str:
     """Call both scripts with nothing waiting, a few, and a window full; the table."""
     (folder / "scripts").mkdir()
-    with pool(folder / "scripts", broker=broker) as running:
-        return table(_HEAD, [_row(cost) for cost in asyncio.run(_costs(running.url, calls))])
+    with server(folder / "scripts", broker) as (_, url):
+        return table(_HEAD, [_row(cost) for cost in asyncio.run(_costs(url, calls))])
 
 
 async def _costs(url: str, calls: int) -> list[Cost]:

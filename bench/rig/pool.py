@@ -57,18 +57,27 @@ class Pool:
 @contextlib.contextmanager
 def pool(folder: Path, *, broker: str | None = None, gateway_flags: Sequence[str] = ()) -> Generator[Pool]:
     """Run a pool without workers in the block. `broker` is a server's program; the embedded one without it."""
-    broker_port, gateway_port = free_port(), free_port()
+    port = free_port()
+    argv = python("gateway", "--host", HOST, "--port", str(port), *gateway_flags)
+    with (
+        server(folder, broker) as (process, url),
+        Process("gateway", argv, folder, {"MLX_POOL_REDIS_URL": url}) as gateway,
+    ):
+        gateway.wait_until(lambda: is_open(port))
+        yield Pool(folder, process, gateway, url=url, port=port)
+
+
+@contextlib.contextmanager
+def server(folder: Path, broker: str | None = None) -> Generator[tuple[Process, str]]:
+    """Run a broker alone in the block; its process and its URL. With nobody beside it there is no reaper."""
+    port = free_port()
     data = folder / "data"
     data.mkdir(parents=True)
     config = folder / "broker.conf"
-    write_private(config, broker_config(port=broker_port, hosts=(HOST,), password=_PASSWORD, folder=data))
-    url = f"redis://:{_PASSWORD}@{HOST}:{broker_port}/0"
-    gateway_argv = python("gateway", "--host", HOST, "--port", str(gateway_port), *gateway_flags)
-    with Process("broker", [broker or broker_binary(), str(config)], folder) as server:
-        server.wait_until(lambda: is_open(broker_port))
-        with Process("gateway", gateway_argv, folder, {"MLX_POOL_REDIS_URL": url}) as gateway:
-            gateway.wait_until(lambda: is_open(gateway_port))
-            yield Pool(folder, server, gateway, url=url, port=gateway_port)
+    write_private(config, broker_config(port=port, hosts=(HOST,), password=_PASSWORD, folder=data))
+    with Process("broker", [broker or broker_binary(), str(config)], folder) as process:
+        process.wait_until(lambda: is_open(port))
+        yield process, f"redis://:{_PASSWORD}@{HOST}:{port}/0"
 
 
 def free_port() -> int:
