@@ -16,6 +16,8 @@ from .errors import Fault, Refused
 from .keys import CLASSES, MODELS, Keys
 from .window import Window, read_window
 
+# Of the queue's protocol: workers tell it with each beat, so that what is for another version is left to who knows it.
+VERSION = 1
 LEASE_MS = 2_000
 MINE_IDLE_MS = 2_000
 
@@ -88,7 +90,7 @@ class Claims:
             Refused: workers of this queue serve other weights under the same name.
 
         """
-        reply = await self._call("beat", [self.worker_id, self._lease_ms, 1, fingerprint, *_flat(fields)])
+        reply = await self._call("beat", [self.worker_id, self._lease_ms, 1, fingerprint, *_told(fields)])
         if reply[0] == b"OTHER":
             said = f"The workers of {self.model} serve other weights under this name: use theirs, or another name."
             raise Refused("invalid_value", said, param="model")
@@ -101,7 +103,7 @@ class Claims:
             LeaseLost: it ended, and a reaper has taken the jobs.
 
         """
-        reply = await self._call("beat", [self.worker_id, self._lease_ms, 0, "", *_flat(fields)])
+        reply = await self._call("beat", [self.worker_id, self._lease_ms, 0, "", *_told(fields)])
         if reply[0] == b"DEAD":
             raise LeaseLost
         await self._announce()
@@ -126,14 +128,14 @@ class Claims:
             raise LeaseLost
         return read_window(reply[1:])
 
-    async def take(self, entries: Sequence[str]) -> list[Claimed]:
-        """Take jobs that `look` has shown; those that are over, or another worker's by now, are left out.
+    async def take(self, entries: Sequence[str], spare: Sequence[str] = ()) -> list[Claimed]:
+        """Take jobs that `look` has shown; for one that is over, or another's by now, the next of the spare ones.
 
         Raises:
             LeaseLost: a reaper has buried this incarnation. A lease that merely ended gets nothing until renewed.
 
         """
-        reply = await self._call("take", [self.worker_id, *entries])
+        reply = await self._call("take", [self.worker_id, len(entries), *entries, *spare])
         if reply[0] == b"DEAD":
             raise LeaseLost
         return [_claimed(row) for row in reply[1:] if row]
@@ -217,8 +219,8 @@ class Doorbell:
         return bool(reply)
 
 
-def _flat(fields: dict[str, str | int | float]) -> list[str | int | float]:
-    return [value for pair in fields.items() for value in pair]
+def _told(fields: dict[str, str | int | float]) -> list[str | int | float]:
+    return [value for pair in ({"v": VERSION} | fields).items() for value in pair]
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:

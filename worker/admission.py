@@ -15,6 +15,8 @@ from .placement import PREFILL_BUDGET_S, TOKENS_PER_S_GUESS, Limits, Me, Takes, 
 
 Place = Callable[[Sequence[Waiting], Me, float, Limits], Takes]
 
+# So many may stand in for those that another worker was quicker to take: many who rank alike want the same.
+SPARE = 4
 BULK_LEAVES = 4  # one seat in so many is not for bulk work: who comes in person finds one free
 
 
@@ -53,6 +55,7 @@ class Wish(msgspec.Struct, frozen=True):
     """What to take now; where nothing, when to look again at the latest."""
 
     entries: list[str] = []
+    spare: list[str] = []  # for those of them that cannot be had any more
     again_at_s: float = math.inf  # Redis time
     yields: bool = False  # something may wait that was left for another worker
 
@@ -83,4 +86,11 @@ def wish(window: Window, load: Load, me: Me, place: Place = choose_several) -> W
     takes = place(waiting, me, window.now_s, limits)
     if not takes.entries and window.suspect and not load.held:
         return Wish([window.suspect])
-    return Wish(list(takes.entries), takes.look.again_at)
+    left = _left_of_their_classes(waiting, takes.entries)
+    spare = place(left, me._replace(free_slots=SPARE), window.now_s, limits._replace(most=SPARE))
+    return Wish(list(takes.entries), list(spare.entries), takes.look.again_at)
+
+
+def _left_of_their_classes(waiting: Sequence[Waiting], entries: Sequence[str]) -> list[Waiting]:
+    classes = {job.cls for job in waiting if job.entry in entries}
+    return [job for job in waiting if job.cls in classes and job.entry not in entries]

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from shared.claims import Claimed, Claims, Doorbell, LeaseLost
@@ -85,7 +85,7 @@ class Claimer:
             return
         wanted = wish(window, load, self._me(load), self._place)
         if wanted.entries:
-            await self._take(wanted.entries, {job.entry: job.home for job in window.waiting})
+            await self._take(wanted, {job.entry: job.home for job in window.waiting})
         elif window.waiting and not wanted.yields:
             began_s = time.monotonic()
             await self._wait(wanted, window)
@@ -93,12 +93,17 @@ class Claimer:
         else:
             await self._wait(wanted, window)
 
-    async def _take(self, entries: Sequence[str], homes: Mapping[str, str]) -> None:
-        for claimed in await self._claims.take(entries):
-            self._turn += 1
-            self._tally.claimed(home=homes.get(claimed.entry, ""), me=self._claims.worker_id)
-            self._tally.waits.add(claimed, time.monotonic())
-            await self._begin(claimed)
+    async def _take(self, wanted: Wish, homes: Mapping[str, str]) -> None:
+        self.is_taking = True
+        try:
+            for claimed in await self._claims.take(wanted.entries, wanted.spare):
+                self._turn += 1
+                self._tally.claimed(home=homes.get(claimed.entry, ""), me=self._claims.worker_id)
+                self._tally.waits.add(claimed, time.monotonic())
+                await self._begin(claimed)
+        finally:
+            self.is_taking = False
+            self._holder.touch()
 
     async def _wait(self, wanted: Wish, window: Window) -> None:
         most_ms = YIELD_MS if wanted.yields else DOORBELL_MS

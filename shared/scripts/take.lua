@@ -1,8 +1,9 @@
 -- Take jobs that wait, each as a new attempt owned by me.
 -- KEYS  1 the queue's prefix
--- ARGV  1 me (incarnation)  then the entries, as `look` named them
+-- ARGV  1 me (incarnation)  2 how many at most  then the entries, as `look` named them, the wanted ones first
 -- RETURNS  {'OK', for each entry {id, attempt, entry, body, seq, deadline_ms, enqueued_ms, tenant, trace, outline, now_ms,
---          what it found waiting as `re hi std lo sus`, or ''} or {}: somebody else has it, or it is over} · {'DEAD'}: no lease
+--          what it found waiting as `re hi std lo sus`, or ''} or {}: somebody else has it, it is over, or enough were
+--          had before} · {'DEAD'}: no lease
 -- Atomic, since finding the entry, raising the attempt and naming the owner must be one: two takes of one entry would
 -- be two workers on one attempt. The only script that starts a job or raises an attempt. A reply that is lost leaves
 -- jobs with me that I do not know of: `mine` gives them back.
@@ -59,6 +60,11 @@ local function take(entry)
   return j and grant(j, class, entry_id, fields) or {}
 end
 
-local taken = {'OK'}
-for i = 2, #ARGV do taken[i] = lease > now and take(ARGV[i]) or {} end
-return taken
+local most = lease > now and tonumber(ARGV[2]) or 0
+local told = {'OK'}
+for i = 3, #ARGV do
+  local taken = most > 0 and take(ARGV[i]) or {}
+  if taken[1] then most = most - 1 end
+  told[i - 1] = taken
+end
+return told

@@ -306,6 +306,21 @@ async def test_a_heap_of_broken_entries_does_not_hide_the_good_one_behind_it(lab
         assert [job.id for job in await worker.take([looks[-1].waiting[0].entry])] == [good]
 
 
+async def test_a_spare_job_is_taken_for_one_that_is_gone_and_for_no_other(lab: Labs) -> None:
+    """Who was second gets as many as it wanted, of what it has seen, without a second look."""
+    async with lab() as here:
+        first, second = await here.worker("a"), await here.worker("b")
+        for name in ("one", "two", "three", "four"):
+            await here.submit(name)
+        entries = [job.entry for job in sorted((await second.look()).waiting)]
+
+        await first.take(entries[:1])
+        taken = await second.take(entries[:2], spare=entries[2:])
+
+        assert [job.id for job in taken] == ["two", "three"]
+        assert [job.entry for job in (await first.look()).waiting] == entries[3:]
+
+
 async def test_a_busy_reader_leaves_a_job_to_a_worker_with_a_free_slot(lab: Labs) -> None:
     """A job behind a long prefill would wait while another worker stands idle; where none does, it is taken."""
     async with lab() as here:

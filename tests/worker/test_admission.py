@@ -132,3 +132,20 @@ def test_without_a_rival_nothing_is_held_for_who_might_be_faster() -> None:
     window = Window([Waiting("std:a", "std", NOW, 2_000)], NOW, another_is_free=False)
 
     assert _wish(window, IDLE).entries == ["std:a"]
+
+
+def test_the_next_ones_of_a_class_may_stand_in_for_those_that_are_gone() -> None:
+    """Of many workers that see the same, one gets what all want; the others need no second look."""
+    window = Window([*_waiting(*"abcdefgh"), *_waiting("x", cls="lo")], NOW, another_is_free=False)
+
+    wanted = _wish(window, replace(IDLE, held=7))
+
+    assert (wanted.entries, wanted.spare) == (["std:a"], ["std:b", "std:c", "std:d", "std:e"])
+
+
+def test_what_is_held_for_its_home_stands_in_for_nothing() -> None:
+    """A stand-in is a job that could be taken in its own right."""
+    held = Waiting("std:b", "std", NOW, 2_000, home="other", home_tokens=1_000)
+    window = Window([*_waiting("a"), held], NOW, another_is_free=True)
+
+    assert _wish(window, IDLE).spare == []

@@ -47,8 +47,10 @@ def look(world: World, worker_id: str, now_ms: int) -> Seen | Literal["lease los
     return Seen([entry for entry in seen if not _is_capped(world, entry)], is_free, suspect, is_due)
 
 
-def take(world: World, worker_id: str, entries: list[Entry], now_ms: int) -> list[Grant] | Literal["lease lost"]:
-    """Take these, as far as they can still be taken."""
+def take(
+    world: World, worker_id: str, entries: list[Entry], now_ms: int, *, most: int
+) -> list[Grant] | Literal["lease lost"]:
+    """Take the first of these that can still be taken, up to so many."""
     worker = world.workers.get(worker_id)
     if worker is None or worker.lease == "gone":
         return "lease lost"
@@ -57,7 +59,7 @@ def take(world: World, worker_id: str, entries: list[Entry], now_ms: int) -> lis
         is_there = entry in world.streams[entry.stream]
         is_next = entry.stream == "sus" and world.waiting("sus")[:1] == [entry]
         may_take = entry.reader == WINDOW or (is_next and _is_for(world, worker, entry, now_ms))
-        if is_there and may_take:
+        if is_there and may_take and len(granted) < most:
             entry.reader = worker.id
             world.consumers.add((entry.stream, worker.id))
             if job := _fit(world, entry):

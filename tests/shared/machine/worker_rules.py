@@ -61,11 +61,12 @@ class WorkerRules(Stage):
         """Look, and take nothing."""
         await self.look_as(self.worker(number))
 
-    @deed(number=NUMBER, numbers=st.lists(NUMBER, min_size=1, max_size=3))
-    async def take_what_was_seen(self, number: int, numbers: list[int]) -> None:
+    @deed(number=NUMBER, numbers=st.lists(NUMBER, min_size=1, max_size=3), spare=st.lists(NUMBER, max_size=2))
+    async def take_what_was_seen(self, number: int, numbers: list[int], spare: list[int]) -> None:
         """Take what somebody saw at some time, the same twice even: only what still waits is to be had."""
         if self.seen:
-            await self.take_for(self.worker(number), [pick(self.seen[-8:], each) for each in numbers])
+            wanted, instead = ([pick(self.seen[-8:], each) for each in some] for some in (numbers, spare))
+            await self.take_for(self.worker(number), wanted, instead)
 
     async def look_as(self, worker: Claims) -> Seen | None:
         """See what a worker sees; None for one that is dead."""
@@ -89,10 +90,13 @@ class WorkerRules(Stage):
             entries = claiming.in_turn(self.world.workers[worker.worker_id], seen, free, held)
             await self.take_for(worker, entries, is_lost=is_lost)
 
-    async def take_for(self, worker: Claims, entries: list[Entry], *, is_lost: bool = False) -> None:
+    async def take_for(
+        self, worker: Claims, entries: list[Entry], spare: Sequence[Entry] = (), *, is_lost: bool = False
+    ) -> None:
         """Take, and hold what is granted against the promises."""
-        expected = claiming.take(self.world, worker.worker_id, entries, await self.here.now_ms())
-        got = await answer(worker.take([_name(entry) for entry in entries]))
+        now_ms = await self.here.now_ms()
+        expected = claiming.take(self.world, worker.worker_id, [*entries, *spare], now_ms, most=len(entries))
+        got = await answer(worker.take([_name(entry) for entry in entries], [_name(entry) for entry in spare]))
         granted = got if isinstance(got, list) else []
         agree(expected, got if isinstance(got, str) else [_grant(job) for job in granted])
         for job in granted:
