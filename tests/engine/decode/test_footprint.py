@@ -2,13 +2,14 @@
 
 import ctypes
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from worker.engine.decode.footprint import footprint_bytes, free_heap
+from worker.engine.decode.footprint import footprint_bytes, free_heap, keep_heap
 
 
 class MacLibrary:
@@ -51,9 +52,10 @@ def test_what_can_not_be_told_is_zero(tmp_path: Path) -> None:
     assert footprint_bytes("win32") == 0
 
 
-def test_a_heap_without_a_trim_is_left_alone() -> None:
-    """Only glibc has it; elsewhere nothing happens."""
+def test_a_heap_without_such_calls_is_left_alone() -> None:
+    """Only glibc has them; elsewhere nothing happens."""
     free_heap(object)
+    keep_heap(object)
 
 
 @pytest.mark.skipif(sys.platform not in {"linux", "darwin"}, reason="no such figure")
@@ -65,6 +67,22 @@ def test_the_footprint_grows_with_what_is_held() -> None:
 
     assert footprint_bytes() - before > 60 << 20
     assert len(ballast) == 64 << 20
+
+
+_ROOT = Path(__file__).parents[3]
+_TWO_BURSTS = """
+import resource
+from worker.engine.decode.footprint import keep_heap
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    burst = [bytearray(b"x") * 2_000_000 for _ in range(40)]
+    del burst
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+keep_heap()
+print(faults(), faults())
+"""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other heaps give back by themselves, in their own time")
@@ -79,3 +97,13 @@ def test_what_is_free_is_given_back() -> None:
 
     assert held - footprint_bytes() > 55 << 20
     assert top
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's heap")
+def test_what_is_kept_is_not_given_back_by_itself() -> None:
+    """In a process of its own, since that can't be undone: a second burst finds the pages of the first."""
+    done = subprocess.run([sys.executable, "-c", _TWO_BURSTS], cwd=_ROOT, capture_output=True, text=True, check=True)
+
+    first, second = map(int, done.stdout.split())
+    assert first > 15_000
+    assert second < first / 10

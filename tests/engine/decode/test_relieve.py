@@ -168,13 +168,43 @@ def test_a_limit_beyond_the_device_is_the_devices() -> None:
     assert Gauge(1 << 60).limit_bytes == Gauge().limit_bytes
 
 
-def test_an_engine_at_rest_keeps_nothing_that_is_free() -> None:
-    """After some seconds, once, and the prompt cache stays as it is; a busy one is left alone below the marks."""
+def test_an_engine_at_rest_for_a_minute_keeps_nothing_that_is_free() -> None:
+    """Once in a rest, and not between two bursts, whose second would pay for it; the prompt cache stays as it is."""
+    freed: list[int] = []
+    now_s = 0.0
+    gauge = Gauge(LIMIT, used=lambda: CALM, free=lambda: LIMIT, clock=lambda: now_s)
+
+    spared: list[tuple[float, int]] = []
+    for now_s in range(200):
+        gauge.read(freed.append, is_idle=now_s not in (0, 50))
+        spared += [(now_s, wanted) for wanted in freed]
+        freed.clear()
+
+    assert spared == [(111, 0)]
+
+
+def test_where_little_is_free_for_others_an_engine_at_rest_gives_back_at_once() -> None:
+    """Another program may need it now; a busy engine keeps what it needs again in a moment."""
     freed: list[int] = []
     now_s = itertools.count(1)
-    gauge = Gauge(LIMIT, used=lambda: CALM, free=lambda: None, clock=lambda: next(now_s))
+    gauge = Gauge(LIMIT, used=lambda: CALM, free=lambda: LIMIT // 9, clock=lambda: next(now_s))
 
-    for is_idle in (*[False] * 9, *[True] * 9, False, *[True] * 3):
+    for is_idle in (False, False, True, True, False, True):
         gauge.read(freed.append, is_idle=is_idle)
 
-    assert freed == [0]
+    assert freed == [0, 0]
+
+
+def test_what_is_free_goes_before_the_prompt_cache() -> None:
+    """The heap keeps what was freed, and that counts as used until it is given back: nothing kept has to go for it."""
+    used, wanted = HARD, list[int]()
+
+    def spare(wanted_bytes: int) -> None:
+        nonlocal used
+        used = CALM
+        wanted.append(wanted_bytes)
+
+    gauge = Gauge(LIMIT, used=lambda: used, free=lambda: None, clock=lambda: 1.0)
+    gauge.read(spare, is_idle=False)
+
+    assert (wanted, gauge.pressure) == ([0], "")

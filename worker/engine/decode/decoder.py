@@ -141,8 +141,6 @@ class Decoder:
         self._keep_state(keys)
         self._batch.leave(keys)
         self._recall.forget(keys)
-        if self.is_idle:
-            mx.clear_cache()  # freed buffers, a gigabyte after a long prompt: let others have them meanwhile
 
     def relieve(self) -> list[int]:
         """Look after the memory, a few times a second: let go of what is only kept, and tell the rows that must leave.
@@ -230,7 +228,7 @@ class Decoder:
         ]
 
     def _spare(self, wanted_bytes: int) -> None:
-        """Let go of so much of the prompt cache, and of everything that is free."""
+        """Let go of everything that is free, and of so much of the prompt cache."""
         self.prompt_cache.bound(self.prompt_cache.held_bytes - wanted_bytes)
         free_buffers()
 

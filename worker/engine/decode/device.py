@@ -6,7 +6,7 @@ import mlx.core as mx
 
 from worker.engine.load.device import memory
 
-from .footprint import footprint_bytes, free_heap
+from .footprint import footprint_bytes, free_heap, keep_heap
 from .pressure import SOFT
 
 _GIB = 1 << 30
@@ -19,7 +19,12 @@ def limit_memory(limit_bytes: int, *, wired_bytes: int | None = None) -> None:
     panicked macOS's kernel within minutes (mlx issue 3186), and without it never. It helps a model that is nearly as
     large as the memory, whose weights macOS would else page out.
     """
-    mx.set_cache_limit(min(limit_bytes // 16, 2 * _GIB))
+    if is_gpu():
+        mx.set_cache_limit(min(limit_bytes // 16, 2 * _GIB))
+    else:
+        # The heap reuses what is freed for any size; MLX's own pool for the same only, and lengths grow with each step.
+        mx.set_cache_limit(0)
+        keep_heap()
     mx.set_memory_limit(int(limit_bytes * SOFT))
     if wired_bytes is not None and mx.metal.is_available():
         mx.set_wired_limit(wired_bytes)

@@ -12,6 +12,10 @@ from typing import Any
 
 _STATM = Path("/proc/self/statm")
 _RUSAGE_INFO_V0 = 0
+# Of <malloc.h>, glibc's.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = (1 << 31) - 1
+_LARGEST_ON_HEAP_BYTES = 32 << 20  # more is not allowed
 
 
 class _RusageInfo(ctypes.Structure):
@@ -42,6 +46,19 @@ def footprint_bytes(
     if platform == "linux":
         return _resident(statm)
     return _physical(library) if platform == "darwin" else 0
+
+
+def keep_heap(library: Callable[[], Any] = lambda: ctypes.CDLL(None)) -> None:
+    """Have the heap keep what is freed until `free_heap`.
+
+    glibc's would give most of it back after each burst, and the next one takes it anew page by page: half a gigabyte
+    for sixteen rows of a small model, a second of a virtual machine's time.
+    """
+    try:
+        library().mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+        library().mallopt(_M_MMAP_THRESHOLD, _LARGEST_ON_HEAP_BYTES)
+    except (OSError, AttributeError):
+        return
 
 
 def free_heap(library: Callable[[], Any] = lambda: ctypes.CDLL(None)) -> None:

@@ -10,9 +10,10 @@ from . import device
 from .pressure import SOFT, Pressure, pressure_of, to_spare
 
 _EVERY_S = 0.25
-# After so many readings of an engine with nothing to do what is free goes back to the system: hundreds of megabytes
-# after a long prompt, which cost the next one some milliseconds.
-_TIDY_AFTER = 4
+# When an engine has had nothing to do for so long, what is free goes back to the system: hundreds of megabytes after a
+# burst, which cost the next one up to a second, page by page. At once where no more than this share is free for others.
+_TIDY_AFTER_S = 60.0
+_SCARCE = 1 / 8
 
 
 class Gauge:
@@ -35,7 +36,8 @@ class Gauge:
         self._free = free
         self._clock = clock
         self._due_s = clock()
-        self._idle_readings = 0
+        self._idle_since_s: float | None = None
+        self._is_tidy = False
 
     @property
     def is_due(self) -> bool:
@@ -43,14 +45,17 @@ class Gauge:
         return self._clock() >= self._due_s
 
     def read(self, spare: Callable[[int], None], *, is_idle: bool) -> None:
-        """Read. Where that is much, `spare` lets go of so many bytes if it can, and of all that is free; then judge."""
+        """Read. Where that is much, `spare` lets go of what is free, then of so many bytes if it can; then judge."""
         self._due_s = self._clock() + _EVERY_S
-        self._idle_readings = self._idle_readings + 1 if is_idle else 0
+        self._is_tidy = self._is_tidy and is_idle
         self.used_bytes = self._used()
-        wanted_bytes = to_spare(self.used_bytes, self.limit_bytes)
-        if wanted_bytes or self._idle_readings == _TIDY_AFTER:
-            spare(wanted_bytes)
+        if to_spare(self.used_bytes, self.limit_bytes) or self._is_to_tidy(is_idle=is_idle):
+            self._is_tidy = is_idle
+            spare(0)
             self.used_bytes = self._used()
+            if wanted_bytes := to_spare(self.used_bytes, self.limit_bytes):
+                spare(wanted_bytes)
+                self.used_bytes = self._used()
         self.pressure = pressure_of(self.used_bytes, self.limit_bytes, self.pressure)
 
     def room_bytes(self) -> int:
@@ -59,3 +64,16 @@ class Gauge:
         if (free := self._free()) is not None:
             rooms.append(int(free * SOFT))
         return max(0, min(rooms))
+
+    def _is_to_tidy(self, *, is_idle: bool) -> bool:
+        """Whether what is free should go back now: once in each rest."""
+        if not is_idle:
+            self._idle_since_s = None
+            return False
+        now_s = self._clock()
+        self._idle_since_s = now_s if self._idle_since_s is None else self._idle_since_s
+        return not self._is_tidy and (now_s - self._idle_since_s >= _TIDY_AFTER_S or self._is_scarce())
+
+    def _is_scarce(self) -> bool:
+        free = self._free()
+        return free is not None and free < self.limit_bytes * _SCARCE
