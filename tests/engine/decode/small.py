@@ -69,6 +69,10 @@ class OneAtATime:
         """The model's own answer."""
         return self._model(inputs, cache=cache)
 
+    def parameters(self) -> dict[str, Any]:
+        """The model's own."""
+        return self._model.parameters()
+
     def make_cache(self) -> list[Any]:
         """Caches that know no other row."""
         return [ConcatenateKVCache() for _ in self.layers]

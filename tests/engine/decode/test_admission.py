@@ -13,7 +13,7 @@ from worker.engine.decode.admission import (
     kv_tokens,
 )
 
-ROOM = Room(free_slots=4, kv_tokens=None, rows=0, longest=0)
+ROOM = Room(free_slots=4, kv_tokens=None, tokens=0)
 
 
 def demand(to_read: int, longest: int = 100) -> Demand:
@@ -43,37 +43,37 @@ def test_a_long_prompt_is_passed_by_short_ones_of_one_group_only() -> None:
 
 def test_no_more_rows_are_taken_than_slots_are_free() -> None:
     """A group never outgrows the batch."""
-    assert choose_group([demand(1)] * 9, Room(free_slots=2, kv_tokens=None, rows=14, longest=0), 128) == [0, 1]
-    assert choose_group([demand(1)], Room(free_slots=0, kv_tokens=None, rows=16, longest=0), 128) == []
+    assert choose_group([demand(1)] * 9, Room(free_slots=2, kv_tokens=None, tokens=0), 128) == [0, 1]
+    assert choose_group([demand(1)], Room(free_slots=0, kv_tokens=None, tokens=0), 128) == []
 
 
 def test_the_prompt_cache_has_what_no_row_may_come_to_need() -> None:
-    """All rows as long as the longest may get, and a second copy of them; where no limit is known none is set."""
-    room = Room(free_slots=1, kv_tokens=5_000, rows=3, longest=1_000)
+    """All rows as long as they may get, and a second copy of them; where no limit is known none is set."""
+    room = Room(free_slots=1, kv_tokens=5_000, tokens=3_000)
 
     assert cache_room(room, bytes_per_token=7) == 2_000 * 7 * COPIES
-    assert cache_room(Room(free_slots=1, kv_tokens=2_000, rows=3, longest=1_000), bytes_per_token=7) == 0
-    assert cache_room(Room(free_slots=1, kv_tokens=None, rows=3, longest=1_000), bytes_per_token=0) is None
+    assert cache_room(Room(free_slots=1, kv_tokens=2_000, tokens=3_000), bytes_per_token=7) == 0
+    assert cache_room(Room(free_slots=1, kv_tokens=None, tokens=3_000), bytes_per_token=0) is None
 
 
-def test_memory_is_counted_as_rows_times_the_longest() -> None:
-    """State is dense: a row of 1,000 tokens makes each of its neighbours as large."""
-    room = Room(free_slots=8, kv_tokens=4_000, rows=3, longest=1_000)
+def test_a_groups_memory_is_counted_as_rows_times_the_longest() -> None:
+    """State is dense: a row of 1,000 tokens makes those that are read with it as large, and nobody elsewhere."""
+    room = Room(free_slots=8, kv_tokens=4_000, tokens=2_000)
 
-    assert choose_group([demand(1), demand(1)], room, 128) == [0]
-    assert choose_group([demand(1, longest=1_500)], room, 128) == []
+    assert choose_group([demand(1, longest=1_000), demand(1), demand(1)], room, 128) == [0, 1]
+    assert choose_group([demand(1, longest=2_500)], room, 128) == []
 
 
 def test_who_waits_first_for_memory_is_not_passed() -> None:
     """A large request gets its turn when the rows before it have ended, not when nobody small comes any more."""
-    room = Room(free_slots=8, kv_tokens=4_000, rows=2, longest=500)
+    room = Room(free_slots=8, kv_tokens=4_000, tokens=2_500)
 
     assert choose_group([demand(1, longest=2_000), demand(1, longest=10)], room, 128) == []
 
 
 def test_a_request_larger_than_all_memory_is_tried_when_nothing_else_runs() -> None:
     """Nobody waits forever for room that never comes."""
-    assert choose_group([demand(1, longest=9_000)], Room(free_slots=8, kv_tokens=4_000, rows=0, longest=0), 128) == [0]
+    assert choose_group([demand(1, longest=9_000)], Room(free_slots=8, kv_tokens=4_000, tokens=0), 128) == [0]
 
 
 def test_a_chunk_takes_a_quarter_of_a_second_from_those_who_decode() -> None:

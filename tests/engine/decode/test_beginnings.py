@@ -30,6 +30,10 @@ class Counting:
         self.fed += inputs.size
         return self._model(inputs, cache=cache)
 
+    def parameters(self) -> dict[str, Any]:
+        """The model's own."""
+        return self._model.parameters()
+
 
 def burst(*, tenants: Sequence[str] = ("",)) -> list[Row]:
     """Six rows with one system prompt, each with a question of its own."""

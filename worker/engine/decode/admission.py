@@ -1,5 +1,6 @@
 """Which waiting rows are read next, and in chunks of what size: plain functions on values."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,8 +25,7 @@ class Room:
 
     free_slots: int
     kv_tokens: int | None  # how many tokens all rows' state may have, padding included; None: no limit known
-    rows: int  # that hold a slot
-    longest: int  # the most tokens one of those may come to hold
+    tokens: int  # the most that those who hold a slot may come to have, with the padding that there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Demand:
 def choose_group(waiting: Sequence[Demand], room: Room, chunk: int) -> list[int]:
     """Choose the places of the waiting rows to read next: the first, and others that fit in one chunk with it.
 
-    State is dense: every row takes as much as the longest. The first waiting row is never passed over for want of
-    memory while others hold slots (they end), and is taken whatever it needs when none does.
+    State is dense: every row of a group takes as much as the longest. The first waiting row is never passed over for
+    want of memory while others hold slots (they end), and is taken whatever it needs when none does.
     """
     group: list[int] = []
     for place, demand in enumerate(waiting):
@@ -66,6 +66,15 @@ def kv_tokens(room_bytes: int, bytes_per_token: int) -> int | None:
     return room_bytes // (bytes_per_token * COPIES) if bytes_per_token > 0 else None
 
 
+def worth_tokens(weight_bytes: int, bytes_per_token: int, *, is_gpu: bool) -> float:
+    """How many wasted tokens of state cost a step as much as reading all weights once more.
+
+    On a CPU attention computes more than it reads: a byte of state costs some four times a byte of weights (measured,
+    with OpenBLAS on one core).
+    """
+    return weight_bytes / bytes_per_token / (1 if is_gpu else 4) if bytes_per_token else math.inf
+
+
 def chunk_size(*, tokens_per_second: float, step: int, decoding: int, waiting: int) -> int:
     """How many tokens to read at once: what takes a bearable time, a power of two so that shapes repeat.
 
@@ -88,7 +97,7 @@ def cache_room(room: Room, bytes_per_token: int) -> int | None:
     """
     if room.kv_tokens is None:
         return None
-    return max(0, room.kv_tokens - room.rows * room.longest) * bytes_per_token * COPIES
+    return max(0, room.kv_tokens - room.tokens) * bytes_per_token * COPIES
 
 
 def _fits(together: Sequence[Demand], chunk: int) -> bool:
@@ -96,7 +105,6 @@ def _fits(together: Sequence[Demand], chunk: int) -> bool:
 
 
 def _has_memory(together: Sequence[Demand], room: Room) -> bool:
-    if room.kv_tokens is None or (room.rows == 0 and len(together) == 1):
+    if room.kv_tokens is None or (room.tokens == 0 and len(together) == 1):
         return True
-    longest = max(room.longest, *(demand.longest for demand in together))
-    return (room.rows + len(together)) * longest <= room.kv_tokens
+    return room.tokens + len(together) * max(demand.longest for demand in together) <= room.kv_tokens

@@ -14,8 +14,8 @@ runs ahead while guesses are worth it.
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import mlx.core as mx
 import numpy as np
@@ -23,33 +23,23 @@ import numpy as np
 from .alone import Alone
 from .controls import Controls, controls_of
 from .drawn import Drawn, Likelihood
-from .likelihood import Asking, Likelihoods, asking_of
+from .likelihood import Asking, asking_of
 from .masks import masks_of
 from .model import KV, Model
 from .recent import Recent
 from .row import Row
 from .sampling import draw
+from .seats import Flying, Seats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-class _Flying(NamedTuple):
-    """The ids to feed next, known to the host or still being drawn."""
-
-    ids: mx.array  # [rows]
-    likelihoods: Likelihoods | None = None  # theirs, by their rows' keys: joins and leaves need not touch them
-
-    def read(self) -> tuple[list[int], Mapping[int, Likelihood]]:
-        """Wait for the ids, in the rows' order, and their likelihoods by key."""
-        ids: list[int] = self.ids.tolist()  # pyright: ignore[reportAssignmentType] a list of ints, as there is one axis
-        return ids, self.likelihoods.read() if self.likelihoods else {}
 
 
 class Batch:
     """Rows that decode together. Rows join and leave between steps."""
 
     def __init__(self, model: Model, ends: Collection[int], *, is_ahead: bool, may_guess: bool = True) -> None:
+        self.has_company = False  # of rows elsewhere, which wait for this one's steps: no guessing then
         self._model = model
         self._may_guess = may_guess
         self._is_ahead = is_ahead
@@ -59,7 +49,7 @@ class Batch:
         self._is_told: list[bool] = []  # its flying id: the prompt's last is fed like a drawn one, but never told
         self._newcomers: set[int] = set()  # keys of rows that have drawn nothing here yet
         self._positions: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # ids generated, the flying one included
-        self._flying: _Flying | None = None
+        self._flying: Flying | None = None
         self._controls: Controls | None = None
         self._recent: Recent | None = None
         self._kv: KV | None = None
@@ -85,32 +75,57 @@ class Batch:
         """What one more token of one row takes; 0 while there are no rows."""
         return self._kv.bytes_per_token if self._kv else 0
 
+    @property
+    def length(self) -> int:
+        """How many ids the state of the row has read that has read most; 0 while there are no rows."""
+        return max((self._fed_at(place) for place in range(len(self._rows))), default=0)
+
     def fed(self, key: int) -> int:
         """How many of a row's ids, prompt and generated, its state has read."""
-        place = self._place(key)
-        row = self._rows[place]
-        return len(row.ids) - row.drawn + int(self._positions[place]) - 1
+        return self._fed_at(self._place(key))
 
     def state_of(self, key: int) -> KV:
         """A copy of a row's state, to be kept when it has left."""
         assert self._kv is not None
         return self._kv.row(self._place(key))
 
+    @property
+    def seats(self) -> Seats | None:
+        """All rows as they are between two steps; None unless all of them have an id on its way."""
+        if self._kv is None or self._flying is None or self._recent is None:
+            return None
+        return Seats(
+            self._rows,
+            self._kv,
+            self._flying,
+            self._recent,
+            self._told,
+            self._is_told,
+            self._newcomers,
+            self._positions,
+        )
+
     def join(self, rows: Sequence[Row], kv: KV) -> None:
         """Seat rows whose ids but the last have been read into `kv`."""
-        flying = mx.array([row.ids[-1] for row in rows], dtype=mx.uint32)
+        flying = Flying(mx.array([row.ids[-1] for row in rows], dtype=mx.uint32))
         recent = Recent.of([(row.ids, row.settings) for row in rows])
+        drawn = np.array([row.drawn for row in rows], dtype=np.int64)
+        told: list[list[int]] = [[] for _ in rows]
+        self.take_over(Seats(rows, kv, flying, recent, told, [True] * len(rows), {row.key for row in rows}, drawn))
+
+    def take_over(self, seats: Seats) -> None:
+        """Seat rows as they were elsewhere, between two steps."""
         if self._kv is None or self._flying is None or self._recent is None:
-            self._kv, self._flying, self._recent = kv, _Flying(flying), recent
+            self._kv, self._flying, self._recent = seats.kv, seats.flying, seats.recent
         else:
-            self._kv.extend(kv)
-            self._flying = self._flying._replace(ids=mx.concatenate([self._flying.ids, flying]))
-            self._recent = self._recent.joined(recent)
-        self._rows = [*self._rows, *rows]
-        self._told = [*self._told, *([] for _ in rows)]
-        self._is_told = [*self._is_told, *[True] * len(rows)]
-        self._newcomers |= {row.key for row in rows}
-        self._positions = np.append(self._positions, [row.drawn for row in rows])
+            self._kv.extend(seats.kv)
+            self._flying = self._flying.joined(seats.flying)
+            self._recent = self._recent.joined(seats.recent)
+        self._rows = [*self._rows, *seats.rows]
+        self._told = [*self._told, *seats.told]
+        self._is_told = [*self._is_told, *seats.is_told]
+        self._newcomers |= seats.newcomers
+        self._positions = np.append(self._positions, seats.positions)
         self._lay_out()
 
     def leave(self, keys: Collection[int]) -> None:
@@ -150,7 +165,7 @@ class Batch:
         self._alone = self._find_alone()
         self._asking = asking_of(self._rows)
 
-    def _step(self, known: _Flying) -> list[Drawn]:
+    def _step(self, known: Flying) -> list[Drawn]:
         self._newcomers.clear()
         if checked := self._check_a_guess():
             return self._tell_of(0, checked)
@@ -159,9 +174,9 @@ class Batch:
         self._is_told = [False] * len(self._rows)
         return self._tell(self._flying, began)
 
-    def _step_ahead(self, known: _Flying) -> list[Drawn]:
+    def _step_ahead(self, known: Flying) -> list[Drawn]:
         began = time.perf_counter()
-        if self._alone is not None and self._alone.is_promising:
+        if self._alone is not None and self._alone.is_promising and not self.has_company:
             told = self._tell(known)
             if checked := self._check_a_guess():
                 return [*told, *self._tell_of(0, checked[:-1])]
@@ -174,6 +189,10 @@ class Batch:
         told = self._tell(known)
         self._flying = None if logits is None else self._draw(logits)
         return told
+
+    def _fed_at(self, place: int) -> int:
+        row = self._rows[place]
+        return row.prompt + int(self._positions[place]) - 1
 
     def _place(self, key: int) -> int:
         return next(place for place, row in enumerate(self._rows) if row.key == key)
@@ -194,19 +213,19 @@ class Batch:
 
     def _check_a_guess(self) -> list[int]:
         """Take a step with a guess: the ids it drew, the last of which flies; nothing where there is no guess."""
-        if self._alone is None or self._kv is None:
+        if self._alone is None or self._kv is None or self.has_company:
             return []
         position = int(self._positions[0])
         if not (guess := self._alone.guess(position)):
             return []
         drawn = self._alone.check(self._model, self._kv, guess, position, self._ends)
         self._positions = self._positions + len(drawn)
-        self._flying = _Flying(mx.array(drawn[-1:], dtype=mx.uint32))
+        self._flying = Flying(mx.array(drawn[-1:], dtype=mx.uint32))
         self._recent = self._alone.recent_after(drawn)
         self._is_told = [False]
         return drawn
 
-    def _tell(self, flying: _Flying, began: float | None = None) -> list[Drawn]:
+    def _tell(self, flying: Flying, began: float | None = None) -> list[Drawn]:
         """Pair ids with their rows, and leave out what was told before, or was no draw but a prompt's last id.
 
         `began` is when a step did that had one id a row.
@@ -215,7 +234,7 @@ class Batch:
         news = [(place, row) for place, row in enumerate(self._rows) if not self._is_told[place]]
         told = [drawn for place, row in news for drawn in self._tell_of(place, [ids[place]], likelihoods.get(row.key))]
         self._is_told = [False] * len(self._rows)
-        if self._alone is not None and began is not None:
+        if self._alone is not None and began is not None and not self.has_company:
             self._alone.note_step(time.perf_counter() - began)
         return told
 
@@ -255,13 +274,13 @@ class Batch:
             mx.async_eval(logits)  # the device computes while the host asks the guides
         return logits
 
-    def _draw(self, logits: mx.array) -> _Flying:
+    def _draw(self, logits: mx.array) -> Flying:
         assert self._controls is not None
         assert self._recent is not None
         masks = masks_of([row.guide for row in self._rows], logits.shape[1]) if self._is_guided else None
         drawn = draw(logits, self._controls, self._recent, self._positions, self._ends, masks=masks)
-        likelihoods = self._asking.measure(logits, drawn) if self._asking else None
+        likelihoods = (self._asking.measure(logits, drawn),) if self._asking else ()
         # The rings too: without penalties nobody looks at them, and joins and leaves would pile up uncomputed.
-        mx.async_eval(drawn, self._recent.ids, *(likelihoods.arrays if likelihoods else ()))
+        mx.async_eval(drawn, self._recent.ids, *(array for part in likelihoods for array in part.arrays))
         self._positions = self._positions + 1
-        return _Flying(drawn, likelihoods)
+        return Flying(drawn, likelihoods)

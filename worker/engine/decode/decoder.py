@@ -10,12 +10,13 @@ import mlx.core as mx
 
 from worker.engine.cache.cache import PromptCache
 
-from .admission import Demand, Room, cache_room, choose_group, chunk_size, free_seats, kv_tokens
+from .admission import Demand, Room, cache_room, choose_group, chunk_size, free_seats, kv_tokens, worth_tokens
 from .batch import Batch
-from .device import free_buffers
+from .device import free_buffers, is_gpu
 from .drawn import Drawn
 from .gauge import Gauge
-from .model import KV, Model, vocabulary_of
+from .lanes import Lanes
+from .model import KV, Model, vocabulary_of, weight_bytes_of
 from .pace import Pace
 from .prefill import Prefill
 from .pressure import Held, Pressure, too_many
@@ -63,11 +64,12 @@ class Decoder:
         gauge: Gauge | None = None,
         is_ahead: bool = True,
         may_guess: bool = True,
+        may_part: bool = True,
     ) -> None:
         """`cache_bytes` is the prompt cache's cap; None is a share of what `warm_up` finds free.
 
         `gauge` knows the memory; None: all that the device has may be used. `is_ahead` is the batch's. `may_guess`
-        lets a lone row guess at its next ids where that pays.
+        lets a lone row guess at its next ids where that pays, `may_part` rows of unlike lengths decode in lanes.
         """
         self._model = model
         self.gauge = gauge or Gauge()
@@ -82,13 +84,14 @@ class Decoder:
         self._kv_tokens: int | None = None
         self._bytes_per_token = 0
         self._waiting = Waiting()
+        self._may_part = may_part
         self._reading = Reading()
-        self._batch = Batch(model, ends, is_ahead=is_ahead, may_guess=may_guess)
+        self._lanes = Lanes(lambda: Batch(model, ends, is_ahead=is_ahead, may_guess=may_guess))
 
     @property
     def busy(self) -> int:
         """How many slots are occupied, by rows that decode or are being read."""
-        return len(self._batch) + sum(len(prefill.rows) for prefill in self._reading)
+        return len(self._lanes) + sum(len(prefill.rows) for prefill in self._reading)
 
     @property
     def waiting(self) -> int:
@@ -108,7 +111,7 @@ class Decoder:
     @property
     def kv_bytes(self) -> int:
         """Memory that all rows' state holds, in bytes."""
-        return self._batch.kv_bytes + sum(prefill.kv_bytes for prefill in self._reading)
+        return self._lanes.kv_bytes + sum(prefill.kv_bytes for prefill in self._reading)
 
     @property
     def pressure(self) -> Pressure:
@@ -139,7 +142,7 @@ class Decoder:
         self._waiting.drop(keys)
         self._reading.drop(keys)
         self._keep_state(keys)
-        self._batch.leave(keys)
+        self._lanes.leave(keys)
         self._recall.forget(keys)
 
     def relieve(self) -> list[int]:
@@ -169,7 +172,7 @@ class Decoder:
 
     def decode(self) -> list[Drawn]:
         """Take one step; tell what the rows have drawn. The caller drops ended rows before the next."""
-        drawn = self._batch.step()
+        drawn = self._lanes.step()
         self._recall.note(drawn)
         self.steps += bool(drawn)
         if drawn and self.steps % _STEPS_PER_CLEARING == 0:
@@ -185,7 +188,7 @@ class Decoder:
         self._read_chunk(prefill, is_long=is_long)
         progress = [Progress(row.key, prefill.done + 1, prefill.total + 1) for row in prefill.rows] if is_long else []
         if prefill.is_done:
-            self._batch.join(prefill.rows, prefill.finished())
+            self._lanes.join(prefill.rows, prefill.finished())
             self._reading.end(prefill)
         return progress
 
@@ -199,11 +202,14 @@ class Decoder:
             self.admit()
             while not self.decode():
                 self.prefill()
-            self._bytes_per_token = self._batch.bytes_per_token
+            self._bytes_per_token = self._lanes.bytes_per_token
             self.drop({0})
         free_buffers()  # what loading has left
         room_bytes = self.gauge.room_bytes()
         self._kv_tokens = kv_tokens(room_bytes, self._bytes_per_token)
+        if self._may_part:
+            weight_bytes = weight_bytes_of(self._model)
+            self._lanes.worth_tokens = worth_tokens(weight_bytes, self._bytes_per_token, is_gpu=is_gpu())
         cap = room_bytes // _CACHE_SHARE if self._cache_bytes is None else self._cache_bytes
         self._recall = Recall(self._model, PromptCache(cap))
         self.steps = 0
@@ -218,9 +224,8 @@ class Decoder:
 
     def _held(self) -> list[Held]:
         """The rows that hold a slot, the oldest first."""
-        rows = self._batch.rows
-        share = self._batch.kv_bytes // max(1, len(rows))
-        decoding = [Held(row.key, share, self._batch.fed(row.key)) for row in rows]
+        lanes = self._lanes
+        decoding = [Held(row.key, lanes.share_bytes(row.key), lanes.fed(row.key)) for row in lanes.rows]
         return decoding + [
             Held(row.key, prefill.kv_bytes // len(prefill.rows), prefill.done)
             for prefill in self._reading
@@ -236,9 +241,9 @@ class Decoder:
         """Keep the states of rows that are about to leave the batch."""
         if not self.prompt_cache.is_on:
             return
-        for row in self._batch.rows:
+        for row in self._lanes.rows:
             if row.key in keys:
-                self._recall.keep(row, self._batch.fed(row.key), partial(self._batch.state_of, row.key))
+                self._recall.keep(row, self._lanes.fed(row.key), partial(self._lanes.state_of, row.key))
 
     def _make_room(self) -> None:
         """Let go of what the prompt cache holds where rows may come to need the memory, or somebody else does."""
@@ -258,12 +263,11 @@ class Decoder:
         return chunk_size(
             tokens_per_second=self._pace.tokens_per_second,
             step=self._prefill_step,
-            decoding=len(self._batch),
+            decoding=len(self._lanes),
             waiting=waiting,
         )
 
     def _room(self) -> Room:
-        rows = [*self._batch.rows, *(row for prefill in self._reading for row in prefill.rows)]
-        longest = max((row.longest for row in rows), default=0)
+        rows = [*self._lanes.rows, *(row for prefill in self._reading for row in prefill.rows)]
         free = free_seats(self.slots, self.busy, is_short=bool(self.pressure))
-        return Room(free, self._kv_tokens, len(rows), longest)
+        return Room(free, self._kv_tokens, sum(row.longest for row in rows) + self._lanes.padding)

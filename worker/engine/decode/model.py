@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol, Self, cast
 
 import mlx.core as mx
+from mlx.utils import (
+    tree_flatten,  # pyright: ignore[reportUnknownVariableType] its callback is not typed
+)
 from mlx_lm.models.cache import (  # pyright: ignore[reportMissingTypeStubs] mlx_lm is untyped
     ArraysCache,
     BatchKVCache,
@@ -33,6 +36,10 @@ class Model(Protocol):
 
     def __call__(self, inputs: mx.array, /, *, cache: list[Any]) -> mx.array:
         """Ids [rows, n] in, logits [rows, n, vocabulary] out; the caches grow by n."""
+        ...
+
+    def parameters(self) -> dict[str, Any]:
+        """All weights, a tree of arrays."""
         ...
 
 
@@ -131,6 +138,11 @@ class KV:
         """Drop all rows but these, at least one, which come to stand in this order."""
         for layer in self.layers:
             layer.filter(list(rows))
+
+
+def weight_bytes_of(model: Model) -> int:
+    """What a step reads of the model at most, in bytes."""
+    return sum(array.nbytes for _, array in cast("list[tuple[str, mx.array]]", tree_flatten(model.parameters())))
 
 
 def vocabulary_of(model: Model) -> int:

@@ -22,6 +22,7 @@ class Reading:
         self._aside: Prefill | None = None
         self._group: Prefill | None = None
         self._is_long_next = True
+        self._passed = 0  # how often the bulk prompt that is read has stepped aside
 
     def __iter__(self) -> Iterator[Prefill]:
         """All of it."""
@@ -36,11 +37,13 @@ class Reading:
         """Whether a row's prompt could be read now."""
         if not is_long or self._long is None:
             return True
-        return self._aside is None and not row.is_bulk and all(other.is_bulk for other in self._long.rows)
+        may_pass = self._aside is None and self._passed < _MOST_PASSED
+        return may_pass and not row.is_bulk and _is_bulk(self._long)
 
     def begin(self, prefill: Prefill, *, is_long: bool) -> None:
         """Read these from now on."""
         if is_long:
+            self._passed += self._long is not None
             self._long, self._aside = prefill, self._long or self._aside
         else:
             self._group = prefill
@@ -62,6 +65,7 @@ class Reading:
             self._long, self._aside = self._aside, None
         else:
             self._group = None
+        self._note_passed()
 
     def drop(self, keys: Collection[int]) -> None:
         """Let these rows go."""
@@ -70,6 +74,11 @@ class Reading:
         self._group = self._group and self._group.without(keys)
         if self._long is None:
             self._long, self._aside = self._aside, None
+        self._note_passed()
+
+    def _note_passed(self) -> None:
+        if not any(prefill and _is_bulk(prefill) for prefill in (self._long, self._aside)):
+            self._passed = 0
 
 
 class Waiting:
@@ -103,3 +112,7 @@ class Waiting:
     def drop(self, keys: Collection[int]) -> None:
         """Let these rows go."""
         self._rows = [row for row in self._rows if row.key not in keys]
+
+
+def _is_bulk(prefill: Prefill) -> bool:
+    return all(row.is_bulk for row in prefill.rows)
