@@ -20,6 +20,7 @@ CONTEXT_TOKENS = 60_000
 # In the units of `bench.placement.talks`: the most at which these four, taking the oldest first, have no ever longer
 # queue in a simulated ten minutes.
 FULL_RATE = 0.26
+_CHUNK_MS = 250.0  # as the MLX engine cuts prompts beside rows that decode
 _SETTLED_WITHIN_S = 5.0
 _POLL_S = 0.1
 
@@ -94,6 +95,7 @@ def _flags(mac: Mac, name: str, pace: float, placement: Placement) -> list[str]:
     engine = {
         "--step-ms": f"{mac.step_ms / pace:g}",
         "--prefill-ms-per-token": f"{1_000 / mac.prefill_tokens_per_s / pace:g}",
+        "--prefill-chunk-ms": f"{_CHUNK_MS / pace:g}",
         "--prompt-cache-tokens": str(mac.cache_tokens),
     }
     words = {

@@ -9,7 +9,7 @@ from shared.event import TokenLogprob
 from shared.grammar import JsonObject, Regex
 from shared.job import Message
 from shared.tools import Function, Tool
-from worker.engine.scripted.batch import Batch
+from worker.engine.scripted.batch import Batch, Step
 from worker.engine.scripted.oracle import expected
 from worker.engine.scripted.settings import Settings
 from worker.engine.scripted.vocabulary import EOS, PIECES, Vocabulary, Words
@@ -269,6 +269,35 @@ def test_a_long_prefill_is_reported_chunk_by_chunk() -> None:
     ]
     assert [step.takes_ns // STEP_NS for step in steps] == [517, 517, 181]
     assert [len(said) for said in replies] == [1, 1, 2]
+
+
+def test_a_chunk_takes_no_longer_than_it_was_told_to() -> None:
+    """Another prompt that comes meanwhile waits for no more than that."""
+    batch = Batch(Settings(step_ms=5, prefill_ms_per_token=1, prefill_chunk_ms=100, context_tokens=4_096))
+    batch.take(Generate(id="0", tokens=list(range(250))), is_by_hand=False, now_ns=0)
+    batch.admit(0)
+
+    assert [batch.step(0).takes_ns // STEP_NS for _ in range(3)] == [105, 105, 55]
+
+
+def test_bulk_prompts_are_read_behind_those_that_somebody_waits_for() -> None:
+    """Also in their midst; but they are not passed for ever."""
+    batch = Batch(Settings(step_ms=0, prefill_ms_per_token=1, slots=40, context_tokens=4_096))
+    batch.take(Generate(id="bulk", tokens=list(range(1_000)), is_bulk=True), is_by_hand=False, now_ns=0)
+    batch.admit(0)
+    order = _read_in(batch.step(0))
+    for number in range(20):
+        batch.take(Generate(id=f"{number}", tokens=[1, 2, 3]), is_by_hand=False, now_ns=0)
+    batch.admit(0)
+
+    order += [name for _ in range(21) for name in _read_in(batch.step(0))]
+
+    assert order == ["bulk", *map(str, range(11)), "bulk", *map(str, range(11, 20))]
+
+
+def _read_in(step: Step) -> list[str]:
+    replies = [decode_reply(line) for line in step.lines.splitlines()]
+    return [reply.id for reply in replies if isinstance(reply, Prefill)]
 
 
 def test_a_slow_row_keeps_nobody_waiting() -> None:

@@ -69,10 +69,10 @@ def kv_tokens(room_bytes: int, bytes_per_token: int) -> int | None:
 def worth_tokens(weight_bytes: int, bytes_per_token: int, *, is_gpu: bool) -> float:
     """How many wasted tokens of state cost a step as much as reading all weights once more.
 
-    On a CPU attention computes more than it reads: a byte of state costs some four times a byte of weights (measured,
-    with OpenBLAS on one core).
+    On a CPU attention computes more than it reads: a byte of state costs twice a byte of weights (measured, with
+    OpenBLAS on one core).
     """
-    return weight_bytes / bytes_per_token / (1 if is_gpu else 4) if bytes_per_token else math.inf
+    return weight_bytes / bytes_per_token / (1 if is_gpu else 2) if bytes_per_token else math.inf
 
 
 def chunk_size(*, tokens_per_second: float, step: int, decoding: int, waiting: int) -> int:

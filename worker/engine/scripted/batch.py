@@ -20,6 +20,8 @@ from .settings import Settings
 from .vocabulary import Vocabulary
 
 PREFILL_CHUNK = 512
+# How often other prompts may be read before a bulk row's that came before them.
+_MOST_PASSED = 11
 _NS_PER_MS = 1_000_000
 # How long to wait at most when every row has a pace of its own and none is due: newcomers and cancels are seen between.
 _REST_NS = 5 * _NS_PER_MS
@@ -40,7 +42,9 @@ class Batch:
         self._vocabulary = Vocabulary(settings.vocabulary, settings.words)
         self._step_ns = round(settings.step_ms * _NS_PER_MS)
         self._prefill_ns = round(settings.prefill_ms_per_token * _NS_PER_MS)
+        self._chunk = _chunk_tokens(settings)
         self._recall = Recall(settings.prompt_cache_tokens)
+        self._passed = 0
         self._waiting: deque[Generation] = deque()
         self._rows: list[Generation] = []
         self.steps = 0
@@ -155,23 +159,43 @@ class Batch:
         self._rows = [row for row in self._rows if not is_leaving(row)]
 
     def _prefill(self, now_ns: int) -> tuple[list[bytes], int]:
-        """Compute the next chunk of the first row that needs one; where prefill costs nothing, all of them."""
+        """Compute the next chunk of the row whose turn it is; where prefill costs nothing, all of them."""
         rows = [row for row in self._rows if row.prefill_left]
         if self._prefill_ns:
-            rows = rows[:1]
+            rows = self._next_to_read(rows)
         lines: list[bytes] = []
         done = 0
         for row in rows:
-            tokens = min(row.prefill_left, PREFILL_CHUNK) if self._prefill_ns else row.prefill_left
+            tokens = min(row.prefill_left, self._chunk) if self._prefill_ns else row.prefill_left
             lines.append(row.prefill(tokens, now_ns))
             done += tokens
             if not row.prefill_left:
                 self._recall.store(row.prefixes, row.prompt.tokens)
+                self._note_read(row, rows_left=[other for other in self._rows if other.prefill_left])
         return lines, done * self._prefill_ns
+
+    def _next_to_read(self, rows: list[Generation]) -> list[Generation]:
+        """The first row, of those that somebody waits for; of bulk work's where there are no others, or often were."""
+        first = None if self._passed >= _MOST_PASSED else next((row for row in rows if not row.is_bulk), None)
+        first = first or next((row for row in rows if row.is_bulk), None)
+        return [first] if first else rows[:1]
+
+    def _note_read(self, row: Generation, rows_left: list[Generation]) -> None:
+        """Count the prompts that were read while one of bulk work waited for its turn."""
+        if row.is_bulk:
+            self._passed = 0
+        else:
+            self._passed += any(other.is_bulk for other in rows_left)
 
     def _rest_ns(self, now_ns: int) -> int:
         earliest = min(row.due_ns for row in self._rows)
         return min(max(earliest - now_ns, 0), _REST_NS)
+
+
+def _chunk_tokens(settings: Settings) -> int:
+    if not (settings.prefill_chunk_ms and settings.prefill_ms_per_token):
+        return PREFILL_CHUNK
+    return max(1, min(PREFILL_CHUNK, int(settings.prefill_chunk_ms / settings.prefill_ms_per_token)))
 
 
 def _counted(ask: Generate, prompt: Prompt, *, is_by_hand: bool) -> bytes:

@@ -22,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: int = 8_192
     step_ms: float = 5.0
     prefill_ms_per_token: float = 0.0
+    prefill_chunk_ms: float = 0.0  # 0: a chunk is 512 tokens, however long that takes
     prompt_cache_tokens: int = 0  # 0: every prompt is read from its beginning
     load_ms: float = 0.0
     vocabulary: int = DEFAULT_SIZE
@@ -56,6 +57,7 @@ def read_settings(argv: Sequence[str]) -> Settings:
     parser.add_argument("--context-tokens", "--context", type=_whole(1, 10_000_000), default=8_192)
     parser.add_argument("--step-ms", type=_milliseconds, default=5.0, help="0: as fast as it goes")
     parser.add_argument("--prefill-ms-per-token", type=_milliseconds, default=0.0)
+    parser.add_argument("--prefill-chunk-ms", type=_milliseconds, default=0.0, help="the longest (default: 512 tokens)")
     parser.add_argument(
         "--prompt-cache-tokens",
         type=_whole(0, 1_000_000_000),
