@@ -86,6 +86,11 @@ class Ticket(msgspec.Struct, frozen=True):
             await self.queue.keep(submitted[0].id, self.note)
         return submitted
 
+    def only(self, place: int) -> "Ticket":
+        """One of the jobs, to be submitted again by itself: it is paid for, and the others may have ended since."""
+        note = self.note if place == 0 else b""
+        return msgspec.structs.replace(self, submissions=[self.submissions[place]], charge=None, note=note)
+
     async def withdraw(self) -> None:
         """Give back what was taken for the jobs: none of them was submitted."""
         if self.charge:

@@ -8,7 +8,7 @@ envelope too, and so does who comes when all places are taken.
     body      the route's to read (gateway.client); around each of its bytes at most eight others
     rest      of a body whose request was answered before all of it was there: as long as a head, 1 MiB
     idle      30 s behind an answer (uvicorn's)
-    reading   30 s without room for more of an answer
+    reading   30 s without room for more of an answer; behind the last one, for all that is left
     leaving   1 s to read why, then the socket is cut
 """
 
@@ -141,9 +141,23 @@ class Connection(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         """The client reads again."""
-        if self._write_deadline:
+        if self._write_deadline and not self.transport.is_closing():
             self._write_deadline.cancel()
+            self._write_deadline = None
         super().resume_writing()
+
+    def shutdown(self) -> None:
+        """Close, behind the answer that is under way if there is one."""
+        super().shutdown()
+        self.bound_closing()
+
+    def bound_closing(self) -> None:
+        """See that a connection which is to be closed is: it waits for its client to read the rest, but not for ever.
+
+        To be called now and then: uvicorn closes connections at many places, and tells of few.
+        """
+        if self.transport.is_closing() and self.transport.get_write_buffer_size() and not self._write_deadline:
+            self._write_deadline = self.loop.call_later(WRITE_WITHIN_S, self.transport.abort)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what can't be read as a request, and close. In the midst of an answer there is no place for that."""

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.errors import Fault
+from shared.errors import Fault, Refused
+from shared.limits import Limits
 from shared.pool import Pool
-from shared.queue import Queue
+from shared.queue import Queue, Submitted
 
 from .admission import Admission, Ticket
 from .audience import Audience
@@ -22,7 +23,6 @@ from .receipt import Receipt, receipt_of
 from .relay import Relay
 
 _OPERATIONS = {"chat": "chat", "text": "text_completion"}  # by a job's kind; to count tokens is none
-RESUBMIT_WITHIN_S = 300.0  # half of the time that records are kept: later, a missing record may be an ended job's
 
 Begin = Callable[[Receipt], Awaitable[None]]
 End = Callable[[], Awaitable[None]]
@@ -58,9 +58,11 @@ class Following:
 
     def of_ticket(self, ticket: Ticket) -> Followed:
         """New jobs: they are submitted when somebody listens."""
-        resubmit = _resubmit(ticket)
         ids = [submission.id for submission in ticket.submissions]
-        relays = [Relay(ticket.queue, job_id, tally=self._tally, resubmit=resubmit) for job_id in ids]
+        relays = [
+            Relay(ticket.queue, job_id, tally=self._tally, resubmit=_resubmit(ticket, place))
+            for place, job_id in enumerate(ids)
+        ]
 
         has_begun = False
         courses = dict[Relay, Course]()
@@ -68,9 +70,7 @@ class Following:
         async def begin(receipt: Receipt) -> None:
             nonlocal has_begun
             has_begun = True
-            for relay, submitted in zip(relays, await ticket.submit(), strict=True):
-                if not ticket.job.background:
-                    self._audience.owns(relay.job_id, ticket.linger_ms)
+            for relay, submitted in zip(relays, await self._submit(ticket), strict=True):
                 if not submitted.is_new:
                     relay.read_from_log()
                 elif operation := _OPERATIONS.get(ticket.job.kind):
@@ -86,6 +86,19 @@ class Following:
             await (_settle(ticket, relays) if has_begun else ticket.withdraw())
 
         return Followed(ticket.queue, relays, begin, end, ticket.tokens)
+
+    async def _submit(self, ticket: Ticket) -> list[Submitted]:
+        is_refused = False
+        try:
+            return await ticket.submit()
+        except Refused:
+            is_refused = True
+            raise
+        finally:
+            # Where no answer came they may be on the queue all the same, and are not to run for nobody.
+            if not (is_refused or ticket.job.background):
+                for submission in ticket.submissions:
+                    self._audience.owns(submission.id, ticket.linger_ms)
 
     def of_job(self, queue: Queue, job_id: str, mark: Mark | None = None) -> Followed:
         """A job that is there already, from its beginning or from behind a mark."""
@@ -106,11 +119,11 @@ class Following:
                 stack.push_async_callback(end)
                 is_told = wants_news(scope)
                 await stack.enter_async_context(until_it_leaves(receive, relays))
-                for relay in relays:
-                    await stack.enter_async_context(self._audience.attend(queue, relay))
+                await stack.enter_async_context(self._audience.attend(queue, relays))
                 if any(relay.has_left for relay in relays):
                     return
                 await begin(receipt_of(scope))
+                self._audience.watch(queue, relays)
                 if is_told:  # of several answers, the first one's: it is the next to begin
                     stack.enter_context(self._news.told_to(queue, relays[0], tokens=tokens))
                 await answer(send)
@@ -126,10 +139,15 @@ async def _settle(ticket: Ticket, relays: Sequence[Relay]) -> None:
         await ticket.charge.settle({relay.job_id: relay.used_tokens for relay in seen}, ended=ended)
 
 
-def _resubmit(ticket: Ticket) -> Callable[[float], Awaitable[None]]:
+def _resubmit(ticket: Ticket, place: int) -> Callable[[float], Awaitable[None]]:
     async def submit_again(age_s: float) -> None:
-        if age_s >= RESUBMIT_WITHIN_S:
+        if may_be_over(age_s, await ticket.queue.limits()):
             raise Fault("stream_lost", "Redis no longer has this job.")
-        await ticket.submit()
+        await ticket.only(place).submit()
 
     return submit_again
+
+
+def may_be_over(age_s: float, limits: Limits) -> bool:
+    """Whether a job that was asked for so long ago, and has no record, may be one that has ended."""
+    return age_s * 1_000 >= limits.retention_ms / 2

@@ -8,6 +8,7 @@ A client that does not read costs a bounded buffer: past it events are let go, t
 """
 
 import asyncio
+import struct
 from collections.abc import Awaitable, Callable, Sequence
 from types import NoneType
 from typing import Protocol
@@ -27,6 +28,7 @@ BUFFER_BYTES = 64 * 1_024
 LOG_PAGE = 1_000
 FRUITLESS_READS = 3
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, struct.error)  # the last: an id that is none
 _decode_text = msgspec.json.Decoder(Text).decode
 
 
@@ -210,6 +212,7 @@ class Relay:
     def _hear(self) -> None:
         self.silence.end(self._loop.time())
         self._resubmit = None
+        self._must_submit = False
 
     def _record_is_gone(self) -> None:
         if self._resubmit:
@@ -267,11 +270,12 @@ class Relay:
             event = text if text.status == "token" else decode_event(data)
             self._has_end = isinstance(event, TERMINAL)
             is_new = self._order.advance(attempt, text.tokens, is_end=self._has_end)
-        except msgspec.DecodeError:
-            self.fail(Fault("internal", "An event of this job can't be read."))
         except PoolError as error:
             self._has_end = False  # the client is told of the error instead
             self.fail(error)
+        except _UNREADABLE:
+            self._has_end = False
+            self.fail(Fault("internal", "An event of this job can't be read."))
         else:
             if not isinstance(event, Text):
                 self._note_usage(event)

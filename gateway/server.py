@@ -10,12 +10,13 @@ from typing import cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from .connection import connection_in
+from .connection import Connection, connection_in
 from .handshakes import Handshakes
 from .places import Places
 
 KEEP_ALIVE_S = 30
 BACKLOG = 2_048
+CLOSING_TICKS = 50  # of uvicorn's, ten a second, between two looks
 
 
 class Server(uvicorn.Server):
@@ -44,6 +45,14 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None]:
         """Leave signals to `Drain`."""
         yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """See to the connections that are to be closed, too."""
+        if counter % CLOSING_TICKS == 0:
+            for connection in tuple(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.bound_closing()
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen; as uvicorn does, but for TLS, where it would count no handshake and wait for each a minute."""

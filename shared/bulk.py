@@ -85,7 +85,7 @@ class Batches:
         """Begin a batch; some gateway will take it."""
         fields: list[Arg] = [word for pair in {**record, "tenant": tenant}.items() for word in pair]
         now: int = await scripts.call(self._broker, "bulk_open", bulk_prefix(tag), [within_ms, KEPT_MS, *fields])
-        await enlist(self._broker, bulk_list(tenant, "batches"), tag, now)
+        await enlist(self._broker, bulk_list(tenant, "batches"), tag, now, life_ms=within_ms + KEPT_MS)
         # The last step: what nobody was told of need not be run.
         await self._broker.commands([("HSET", BULK, tag, f"{now} {tenant}"), ("PEXPIRE", BULK, LIST_MS)])
 

@@ -8,13 +8,13 @@ and closes nothing; a PING with a deadline finds it out.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 from redis.asyncio.connection import AbstractConnection
 
-from .connection import CONNECTION_ERRORS, Broker, connect
+from .connection import CONNECTION_ERRORS, connect
 from .errors import Fault
 
 PING_EVERY_S = 1.0
@@ -22,7 +22,6 @@ SILENT_AFTER_S = 3.0
 RECONNECT_AFTER_S = 0.1
 CONFIRM_WITHIN_S = 2.0
 FENCE_WITHIN_S = 30.0  # while there is always something to hear; silence ends the connection sooner
-CHANNELS_A_COMMAND = 1_000
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -50,6 +49,11 @@ class Subscription:
         self.channel = channel
         self.on_payload = on_payload
         self.on_gap = on_gap
+
+    def hush(self) -> None:
+        """Stay on the channel, for others to see, and hear nothing more."""
+        self.on_payload = _ignore
+        self.on_gap = _do_nothing
 
 
 class Listener:
@@ -105,26 +109,35 @@ class Listener:
     ) -> Subscription:
         """Listen to any channel, messages as they are."""
         subscription = Subscription(channel.encode(), on_payload, on_gap)
-        listeners = self._channels.setdefault(subscription.channel, set())
-        listeners.add(subscription)
+        await self.listen_all([subscription])
+        return subscription
+
+    async def listen_all(self, subscriptions: Sequence[Subscription]) -> None:
+        """Listen to several channels in one round trip: to all of them or none.
+
+        Raises:
+            Fault: Redis does not answer.
+
+        """
         if not self.is_connected:
-            self._leave(subscription)
             raise Fault("broker_down", "Redis does not answer.")
+        for each in subscriptions:
+            self._channels.setdefault(each.channel, set()).add(each)
         try:
             # Also for a channel that has listeners: its first subscribe may be unconfirmed yet, and twice is harmless.
-            await self._command(b"SUBSCRIBE", subscription.channel)
+            await _confirmed([self._post(b"SUBSCRIBE", each.channel) for each in subscriptions])
         except BaseException:
-            if self._leave(subscription) and self.is_connected:
-                self._post(b"UNSUBSCRIBE", subscription.channel)
+            for each in subscriptions:
+                if self._leave(each) and self.is_connected:
+                    self._post(b"UNSUBSCRIBE", each.channel)
             raise
-        return subscription
 
     async def mute(self, subscription: Subscription) -> bool:
         """Stop listening; True when it was this process's last listener there, and then Redis has confirmed."""
         is_last = self._leave(subscription)
         if is_last and self.is_connected:
             with contextlib.suppress(Fault):
-                await self._command(b"UNSUBSCRIBE", subscription.channel)
+                await _confirmed([self._post(b"UNSUBSCRIBE", subscription.channel)])
             # Somebody may have come while Redis was answering.
             is_last = subscription.channel not in self._channels
         return is_last
@@ -158,13 +171,6 @@ class Listener:
         self._outbox.append(command)
         self._wake.set()
         return ack
-
-    async def _command(self, *command: bytes) -> None:
-        try:
-            async with asyncio.timeout(CONFIRM_WITHIN_S):
-                await self._post(*command)
-        except TimeoutError as error:
-            raise Fault("broker_down", "Redis does not answer.") from error
 
     def _ping_for(self, answer: asyncio.Future[None] | None) -> None:
         self._pings.append(answer)
@@ -238,6 +244,23 @@ class Listener:
             self._ping_for(None)
 
 
+async def _confirmed(acks: Sequence[asyncio.Future[None]]) -> None:
+    try:
+        async with asyncio.timeout(CONFIRM_WITHIN_S):
+            for ack in acks:
+                await ack
+    except TimeoutError as error:
+        raise Fault("broker_down", "Redis does not answer.") from error
+
+
+def _ignore(_: bytes) -> None:
+    pass
+
+
+def _do_nothing() -> None:
+    pass
+
+
 def _settle(waiting: asyncio.Future[None] | None) -> None:
     if waiting and not waiting.done():
         waiting.set_result(None)
@@ -249,8 +272,3 @@ async def _next_reply(connection: AbstractConnection) -> Any:
 
 def _pack(connection: AbstractConnection, command: tuple[bytes, ...]) -> list[bytes]:
     return connection.pack_command(*command)  # pyright: ignore[reportUnknownVariableType] redis-py's stubs
-
-
-async def publish(broker: Broker, channel: str, payload: str) -> None:
-    """Publish a hint on a control channel."""
-    await broker.command("PUBLISH", channel, payload)

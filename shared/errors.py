@@ -50,7 +50,7 @@ Code = RefusedCode | FaultCode
 REFUSED_CODES: frozenset[str] = frozenset(get_args(RefusedCode))
 CODES: frozenset[str] = REFUSED_CODES | frozenset(get_args(FaultCode))
 
-# Asking again later can succeed: nothing was done yet, and what was in the way passes.
+# Asking again later can succeed: nothing was done yet, as far as is known, and what was in the way passes.
 _PASSING: frozenset[str] = frozenset(
     {"queue_full", "rate_limited", "too_many_jobs", "no_worker", "broker_down", "draining", "gateway_full"}
 )

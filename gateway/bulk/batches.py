@@ -24,6 +24,8 @@ from .told import BatchObject, batch_object
 
 WITHIN_MS = 86_400_000
 MOST_LINES = 50_000  # as OpenAI has it
+MOST_OPEN = 100  # of a tenant
+OPEN_AGAIN_MS = 60_000
 PAGE = 20
 _SUPPORTED = Field("supported")
 FIELDS: Fields = {
@@ -74,6 +76,7 @@ class BatchCalls:
         asked, ignored = read_request(body, BatchRequest, FIELDS)
         caller = caller_of(request.scope)
         file = await self._input(asked.input_file_id, caller.tenant)
+        await self._check_open(caller.tenant)
         # Longer than the batch may take: what it reads must not go before it.
         await self._files.keep(file.tag, WITHIN_MS + KEPT_MS)
         tag = new_tag()
@@ -102,6 +105,12 @@ class BatchCalls:
             said = f"A batch has at most {MOST_LINES:,} requests; this file has {file.lines:,}: split it."
             raise Refused("invalid_value", said, param="input_file_id")
         return file
+
+    async def _check_open(self, tenant: str) -> None:
+        unfinished = sum(each == tenant for _, each, _ in await self._batches.unfinished())
+        if unfinished >= MOST_OPEN:
+            said = f"{unfinished} of your batches have not ended: wait for one of them, or cancel one."
+            raise Refused("too_many_jobs", said, retry_after_ms=OPEN_AGAIN_MS)
 
     async def _list(self, request: Request) -> Response:
         tenant = caller_of(request.scope).tenant

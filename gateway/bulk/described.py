@@ -101,7 +101,7 @@ BATCHES = (
         summary="Run a file's requests when there is time.",
         body=body_of(BatchRequest, FIELDS),
         answers=[_json(BatchObject, "It will be run.", headers=["x-mlx-pool-ignored"])],
-        codes=BODY,
+        codes=[*BODY, "too_many_jobs"],
     ),
     Operation(
         method="get",

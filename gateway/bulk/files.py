@@ -16,7 +16,6 @@ from .page import page_of
 from .told import FileObject, result_object, upload_object
 from .upload import Upload
 
-MOST_FILES = 100
 ROOM_BYTES = 512 << 20  # of a tenant's uploads together
 PAGE = 100
 
@@ -37,7 +36,7 @@ class Files:
         name, told = await self._find(request)
         if request.method != "DELETE":
             return _json(told)
-        await self._files.delete(name.tag, name.part)
+        await self._files.delete(name.tag, name.part, tenant=caller_of(request.scope).tenant)
         return _json({"id": told.id, "object": "file", "deleted": True})
 
     async def content(self, request: Request) -> Response:
@@ -48,8 +47,7 @@ class Files:
         return StreamingResponse(pieces, headers=headers, media_type="application/octet-stream")
 
     async def _upload(self, request: Request) -> ASGIApp:
-        tenant = caller_of(request.scope).tenant
-        upload = Upload(self._files, tenant=tenant, room_bytes=await self._room(tenant))
+        upload = Upload(self._files, tenant=caller_of(request.scope).tenant, room_bytes=ROOM_BYTES)
         return _json(upload_object(await upload.run(request.headers, request.receive)))
 
     async def _list(self, request: Request) -> Response:
@@ -63,12 +61,6 @@ class Files:
             return await self._of(read_file_name(name), tenant)
 
         return _json(await page_of(names, find, request.query_params, default=PAGE))
-
-    async def _room(self, tenant: str) -> int:
-        kept = [file for tag in await self._files.tags(tenant) if (file := await self._files.find(tag))]
-        if len(kept) >= MOST_FILES:
-            raise Refused("body_too_large", f"You keep {len(kept)} files: delete some, or wait until they expire.")
-        return ROOM_BYTES - sum(file.bytes for file in kept)
 
     async def _find(self, request: Request) -> tuple[FileName, FileObject]:
         """The file of this name; unknown, expired and another's are one 404."""

@@ -72,12 +72,24 @@ class Bulk:
         epoch = await self.batches.claim(tag, self._name, LEASE_MS)
         if epoch in ("ended", "gone"):
             await self.batches.strike(tag)
-        elif isinstance(epoch, int) and (batch := await self.batches.find(tag)):
+        elif isinstance(epoch, int):
+            run = self._running[tag] = tasks.create_task(self._run_guarded(tag, epoch))
+            run.add_done_callback(lambda _: self._end(tag))
+
+    async def _run_guarded(self, tag: str, epoch: int) -> None:
+        try:
+            with contextlib.suppress(Fault):  # it is taken again
+                await self._run(tag, epoch)
+        except Exception:  # one batch must not end the gateway: not even one that only a later version can read
+            log.exception("batch_crashed", batch=tag)
+            await asyncio.sleep(REST_S)
+
+    async def _run(self, tag: str, epoch: int) -> None:
+        if batch := await self.batches.find(tag):
             log.info("batch_taken", batch=tag, epoch=epoch, line=batch.line)
             assert self._app
             tools = Tools(self._app, self._pool, self.batches, self.files, self._standing)
-            run = self._running[tag] = tasks.create_task(_guarded(Run(tools, batch, epoch)))
-            run.add_done_callback(lambda _: self._end(tag))
+            await Run(tools, batch, epoch).run()
 
     def _end(self, tag: str) -> None:
         del self._running[tag]
@@ -86,11 +98,3 @@ class Bulk:
 
 def _unchanged(caller: Caller) -> Caller:
     return caller
-
-
-async def _guarded(run: Run) -> None:
-    try:
-        await run.run()
-    except Exception:  # one batch must not end the gateway
-        log.exception("batch_crashed", batch=run.tag)
-        await asyncio.sleep(REST_S)

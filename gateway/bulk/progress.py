@@ -36,6 +36,10 @@ class Progress:
         """How many lines were read behind the first that is missing."""
         return len(self._ends)
 
+    def missing(self, count: int) -> set[int]:
+        """Which of so many lines, from the first that is missing on, have no result."""
+        return set(range(self.line, self.line + count)) - self._done
+
     @property
     def results(self) -> int:
         """How many lines have theirs."""

@@ -76,14 +76,12 @@ class Run:
         self._news = asyncio.Event()
         self._moved = asyncio.Event()
         self._stop = asyncio.Event()  # nothing more is asked for
-        self._heard = Heard(is_cancelled=False, is_late=False)
+        self._heard = Heard(is_cancelled=batch.cancelled is not None, is_late=False)
         self._asked: set[int] = set()
         self._withdrawn: set[int] = set()  # of those, whose jobs were cancelled here
-
-    @property
-    def tag(self) -> str:
-        """The batch's."""
-        return self._batch.tag
+        if self._heard.is_cancelled:
+            self._stop.set()
+            self._asked = self._progress.missing(LINES_AHEAD + LINES_AT_ONCE)  # by whoever had it before
 
     async def run(self) -> None:
         """Run it to its end, or until it is lost; being cancelled lets it go to whoever comes next."""
@@ -96,7 +94,7 @@ class Run:
         try:
             async with asyncio.TaskGroup() as tasks:
                 committing = tasks.create_task(self._commit_often())
-                ending, problems = await self._work()
+                ending, problems = Outcome("cancelled") if self._heard.is_cancelled else await self._work()
                 committing.cancel()
             await self._commit(self._progress.commit())  # one may be under way whose outcome nobody knows
             await self._commit(self._progress.commit(ending, problems))
@@ -145,7 +143,7 @@ class Run:
             await asyncio.sleep(RETRY_S)
 
     async def _room(self) -> None:
-        while self._progress.ahead > LINES_AHEAD:
+        while self._progress.ahead > LINES_AHEAD and not self._heard.is_cancelled:
             self._moved.clear()
             await self._moved.wait()
 
@@ -206,6 +204,9 @@ class Run:
         # No header that came over HTTP holds that sign, so no client's own key is ever this one.
         return f"{batch_name(self._batch.tag)}\1{number}"
 
+    def _id(self, model: str, number: int, place: int) -> str:
+        return id_of(model, self._rights.caller.tenant, self._key(number), place)
+
     def _note(self, line: Line, result: Result | None) -> None:
         self._progress.finish(line.number, result)
         self._news.set()
@@ -248,16 +249,19 @@ class Run:
 
     async def _cancel_jobs(self) -> None:
         """Cancel what was asked for and is not to go on: all of it, or on the queues that the key has lost."""
+        numbers = tuple(self._asked)
         for model in await self._tools.pool.models():
             if self._stop.is_set() or not self._rights.caller.may_use(model):
-                for number in tuple(self._asked):
+                ids = [self._id(model, number, 0) for number in numbers]
+                peeks = await self._tools.pool.queue(model).peek(ids)
+                for number in (number for number, peek in zip(numbers, peeks, strict=True) if peek):
                     await self._cancel_line(model, number)
 
     async def _cancel_line(self, model: str, number: int) -> None:
         """Cancel a line's jobs, by each name that they can have."""
         queue = self._tools.pool.queue(model)
         for place in range(MOST_ANSWERS):
-            outcome = await queue.cancel(id_of(model, self._rights.caller.tenant, self._key(number), place))
+            outcome = await queue.cancel(self._id(model, number, place))
             if outcome == "unknown":
                 return
             self._withdrawn.add(number)

@@ -18,6 +18,8 @@ from .multipart import Head, Multipart, Seen, boundary_of
 
 WHOLE_S = 900.0
 MAX_FORM_BYTES = MAX_FILE_BYTES + 65_536
+MOST_FILES = 100  # of a tenant
+PIECES_A_LOOK = 4  # between two looks at the room that the tenant's other files leave
 MAX_FIELD_BYTES = 1_024
 MAX_LINES = 200_000  # blank ones too: each is looked at
 MAX_NAME_CHARACTERS = 255
@@ -32,12 +34,14 @@ class Upload:
     def __init__(self, files: BulkFiles, *, tenant: str, room_bytes: int) -> None:
         self._files = files
         self._tenant = tenant
-        self._room_bytes = room_bytes  # what the tenant may still keep
+        self._room_bytes = room_bytes  # of all the tenant's files together
+        self._left_bytes = room_bytes  # of it, for this one
         self._tag = new_tag()
         self._fields: dict[str, bytes] = {}
         self._field: str | None = None
         self._name: str | None = None
         self._held = bytearray()
+        self._pieces = 0
         self._bytes = 0
         self._lines = 0
         self._ends = 0
@@ -58,6 +62,8 @@ class Upload:
         if declared.isdecimal() and int(declared) > MAX_FORM_BYTES:
             raise _too_large()
         try:
+            await self._files.begin(self._tag, tenant=self._tenant)
+            await self._look()
             async for data in _body(receive):
                 for seen in parts.feed(data):
                     await self._take(seen)
@@ -94,14 +100,31 @@ class Upload:
 
     async def _add(self, data: bytes) -> None:
         self._bytes += len(data)
-        if self._bytes > min(MAX_FILE_BYTES, self._room_bytes):
-            raise _too_large() if self._bytes > MAX_FILE_BYTES else _no_room()
+        if self._bytes > MAX_FILE_BYTES:
+            raise _too_large()
+        self._check_room()
         self._count(data)
         self._held += data
         while len(self._held) >= PIECE_BYTES:
             piece = bytes(self._held[:PIECE_BYTES])
             del self._held[:PIECE_BYTES]
             await self._files.append(self._tag, piece)
+            self._pieces += 1
+            if self._pieces % PIECES_A_LOOK == 0:
+                await self._look()
+
+    async def _look(self) -> None:
+        """See what the tenant's other files leave: several may come in at once, at several gateways."""
+        taken = await self._files.taken_before(self._tag, tenant=self._tenant)
+        if taken.files >= MOST_FILES:
+            raise Refused("body_too_large", f"You keep {taken.files} files: delete some, or wait until they expire.")
+        self._left_bytes = self._room_bytes - taken.bytes
+        self._check_room()
+
+    def _check_room(self) -> None:
+        if self._bytes > self._left_bytes:
+            said = "Your files take as much room as they may: delete some, or wait until they expire."
+            raise Refused("body_too_large", said, param="file")
 
     def _count(self, data: bytes) -> None:
         self._ends += data.count(b"\n")
@@ -122,6 +145,7 @@ class Upload:
         if purpose != "batch":
             said = f"Files are for batches here, not for {purpose!r}." if purpose else "`purpose` is missing."
             raise Refused("unsupported" if purpose else "missing_field", said, param="purpose")
+        await self._look()
         lines = self._lines + (not self._is_blank)
         record = {"name": self._name, "bytes": self._bytes, "lines": lines}
         return await self._files.finish(
@@ -130,7 +154,7 @@ class Upload:
 
     async def _drop(self) -> None:
         with contextlib.suppress(PoolError):
-            await self._files.delete(self._tag, "input")
+            await self._files.delete(self._tag, "input", tenant=self._tenant)
 
     def _text(self, field: str) -> str:
         return self._fields.get(field, b"").decode("utf-8", "replace")
@@ -167,8 +191,3 @@ async def _body(receive: Receive) -> AsyncGenerator[bytes]:
 
 def _too_large() -> Refused:
     return Refused("body_too_large", f"A file has at most {MAX_FILE_BYTES:,} bytes.", param="file")
-
-
-def _no_room() -> Refused:
-    said = "Your files take as much room as they may: delete some, or wait until they expire."
-    return Refused("body_too_large", said, param="file")

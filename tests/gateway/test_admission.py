@@ -3,9 +3,17 @@
 import msgspec
 import pytest
 
-from gateway.admission import KEYED_LINGER_MS, body_of, choose_model, key_of, linger_of, may_wait
+from gateway.access.charge import Charge
+from gateway.admission import KEYED_LINGER_MS, Ticket, body_of, choose_model, key_of, linger_of, may_wait
+from gateway.surveys import Surveys
+from shared.allowance import Allowance
 from shared.errors import PoolError
 from shared.job import Job, parse_job
+from shared.key_file import KeyLimits
+from shared.pool import Pool
+from shared.queue import Submission
+
+from .hand import at_work
 
 
 @pytest.mark.parametrize(
@@ -81,3 +89,26 @@ def test_who_may_wait_needs_no_worker_now() -> None:
     assert may_wait(Job(prompt="x", background=True))
     assert may_wait(Job(prompt="x", class_="lo"))
     assert not may_wait(Job(prompt="x"))
+
+
+async def test_one_of_several_jobs_is_submitted_again_by_itself(broker: str) -> None:
+    """It was paid for, and of the others some may have ended since: those must not run anew."""
+    async with at_work(broker) as hand:
+        submissions = [Submission(f"job-{number}", b'{"prompt":"x"}', 60_000) for number in range(2)]
+        charge = Charge(Allowance(hand.broker, "key", KeyLimits()), {"job-0": 5, "job-1": 5}, [])
+        ticket = Ticket(
+            queue=hand.queue,
+            submissions=submissions,
+            job=Job(prompt="x"),
+            linger_ms=0,
+            trace="",
+            tenant="",
+            surveys=Surveys(Pool(hand.broker)),
+            charge=charge,
+        )
+
+        again = ticket.only(1)
+
+        assert again.charge is None
+        assert [submitted.id for submitted in await again.submit()] == ["job-1"]
+        assert (await hand.queue.survey()).waiting_total == 1

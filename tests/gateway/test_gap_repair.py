@@ -8,10 +8,13 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.delivery import Tally
+from gateway.following import may_be_over
 from gateway.relay import Relay
 from gateway.watch import Watch
 from shared.channel import Batch
 from shared.claims import Claimed, Row
+from shared.event import encode_event
+from shared.limits import Limits, write_limits
 from shared.queue import LogEntry, Peek, Queue, Submission
 
 from .conftest import Eventually, Serving
@@ -250,6 +253,42 @@ async def test_a_job_that_was_lost_before_it_began_is_submitted_again(serving: S
         assert "".join(event.get("content", "") for event in await client.end()) == "a"
 
 
+@pytest.mark.parametrize(
+    ("age_s", "retention_ms", "is_over"),
+    [(29.0, 60_000, False), (30.0, 60_000, True), (299.0, 600_000, False), (300.0, 600_000, True)],
+)
+def test_no_job_is_submitted_again_that_may_have_ended(age_s: float, retention_ms: int, *, is_over: bool) -> None:
+    """Its record may be gone because its time was over: half of that time, whatever it is set to, is the bound."""
+    assert may_be_over(age_s, Limits(retention_ms=retention_ms)) is is_over
+
+
+async def test_how_long_records_are_kept_bounds_a_second_submit(broker: str) -> None:
+    """As the limits in force say when it comes to that."""
+    async with at_work(broker) as hand:
+        await write_limits(hand.broker, MODEL, {"retention_ms": 60_000})
+
+        assert (await hand.queue.limits()).retention_ms == 60_000
+
+
+async def test_an_event_makes_a_second_submit_needless(broker: str) -> None:
+    """A record that was not there when it was looked at came after all: nothing is submitted again."""
+    async with at_work(broker) as hand:
+        again: list[float] = []
+
+        async def submit(age_s: float) -> None:
+            again.append(age_s)
+
+        relay = Relay(hand.queue, "0" * 32, tally=Tally(), resubmit=submit)
+        relay.on_peek(None, 0)
+        relay.on_batch(Batch(1, "aaaa", 1, [encode_event(token) for token in tokens("a")]))
+
+        assert len(await relay.next()) == 1
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await relay.next()
+        assert again == []
+
+
 async def test_what_one_publisher_garbles_harms_nobody(serving: Serving) -> None:
     """A message that can't be read is taken as a gap: the log has the truth."""
     async with serving() as served, served.follow(PROMPT) as client:
@@ -264,12 +303,23 @@ async def test_what_one_publisher_garbles_harms_nobody(serving: Serving) -> None
         assert [event["seq"] for event in await client.end()] == [1, 2, 3]
 
 
-async def test_an_event_that_can_not_be_read_ends_its_stream(serving: Serving) -> None:
-    """A log that is broken is told to its client, in the words for what is ours to mend."""
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'{"status":"token","seq":',
+        b'{"status":"token","seq":2,"tokens":[-1]}',
+        b'{"status":"done\xff","seq":2}',
+        b"[" * 100_000,
+    ],
+    ids=["cut", "no id", "no UTF-8", "deep"],
+)
+async def test_an_event_that_can_not_be_read_ends_its_stream(serving: Serving, event: bytes) -> None:
+    """A log that is broken is told to its client, in the words for what is ours to mend; others hear on."""
     async with serving() as served, served.follow(PROMPT) as client:
         job = await served.hand.claim()
         await served.hand.say(job, served.hand.started(job))
         await client.until(1)
-        await served.hand.claims.append([Row(job.id, job.attempt, 2, [b'{"status":"token","seq":'])])
+        await served.hand.claims.append([Row(job.id, job.attempt, 2, [event])])
 
         assert (await client.end())[-1]["error"]["code"] == "internal"
+        assert text_in((await served.run(PROMPT, "a")).text) == "a"

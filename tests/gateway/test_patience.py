@@ -9,6 +9,7 @@ import pytest
 
 from .conftest import Eventually, Serving
 from .hand import DONE, tokens
+from .test_places import connection
 
 pytestmark = pytest.mark.long
 PROMPT = {"prompt": "x"}
@@ -51,3 +52,33 @@ async def test_a_client_that_never_reads_is_cut(serving: Serving, eventually: Ev
         assert 20 < time.monotonic() - began_at < 40
         client.close()
         await served.hand.end(job, DONE)
+
+
+PAGE = b"GET /page/vendor/uPlot.iife.min.js HTTP/1.1\r\nhost: localhost\r\n%b\r\n"
+LIVE = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"
+
+
+def unread(port: int, answers: int) -> socket.socket:
+    """A client that asks for so many answers and the end of its connection, and reads none."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    client.connect(("127.0.0.1", port))
+    client.sendall(PAGE % b"" * (answers - 1) + PAGE % b"connection: close\r\n")
+    return client
+
+
+async def test_who_never_reads_an_answers_end_is_cut(serving: Serving, eventually: Eventually) -> None:
+    """However little of it is left: a place is nobody's for ever."""
+    async with serving(max_connections=8) as served:
+        clients = [unread(served.port, answers) for answers in range(1, 9)]
+
+        async def all_are_free() -> bool:
+            streams = [await connection(served.port, sends=LIVE) for _ in range(8)]
+            heads = await asyncio.gather(*(reader.readline() for reader, _ in streams))
+            for _, writer in streams:
+                writer.close()
+            return all(b" 200 " in head for head in heads)
+
+        await eventually(all_are_free, within=45)
+        for client in clients:
+            client.close()

@@ -102,3 +102,16 @@ async def test_a_request_keeps_its_id(serving: Serving) -> None:
 
         assert kept.headers["x-request-id"] == "abc-1.2"
         assert len(replaced.headers["x-request-id"]) == 16
+
+
+async def test_what_a_worker_garbles_hides_nobody(serving: Serving, eventually: Eventually) -> None:
+    """What can be read of it is shown, and the gateway serves on."""
+    async with serving() as served:
+        served.hand.tells |= {"loads": 1.5, "tokens_done": "many", "note": "I am here"}
+
+        async def is_shown() -> bool:
+            workers = (await served.http.get("/pool")).json()["workers"]
+            return [worker.get("note") for worker in workers] == ["I am here"]
+
+        await eventually(is_shown)
+        assert (await served.http.get("/health")).status_code == 200

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from shared.channel import Batch, Listener, parse_batch, publish
+from shared.channel import Batch, Listener, Subscription, parse_batch
 from shared.connection import Broker, connect
 from shared.errors import Fault
 from tests.conftest import Broker as Server
@@ -52,7 +52,7 @@ async def test_whoever_listens_hears_what_is_published_from_then_on(broker: str,
         await listener.listen_raw("c", ear.on_payload, ear.on_gap)
 
         for n in range(100):
-            await publish(client, "c", str(n))
+            await client.command("PUBLISH", "c", str(n))
 
         await eventually(lambda: len(ear.payloads) == 100)
         assert ear.payloads == [str(n).encode() for n in range(100)]
@@ -65,7 +65,7 @@ async def test_a_batch_is_parsed(broker: str, eventually: Eventually) -> None:
         heard: list[Batch] = []
         await listener.listen("c", heard.append, lambda: None)
 
-        await publish(client, "c", '2 ab12 7\n{"seq":7}\n{"seq":8}')
+        await client.command("PUBLISH", "c", '2 ab12 7\n{"seq":7}\n{"seq":8}')
 
         await eventually(lambda: heard)
         assert heard == [Batch(2, "ab12", 7, [b'{"seq":7}', b'{"seq":8}'])]
@@ -85,7 +85,7 @@ async def test_a_killed_connection_is_made_anew_and_listeners_are_told(broker: s
 
         await client.command("CLIENT", "KILL", "TYPE", "pubsub")
         await eventually(lambda: all(ear.gaps == 1 for ear in ears))
-        await publish(client, "c49", "after")
+        await client.command("PUBLISH", "c49", "after")
 
         await eventually(lambda: ears[49].payloads == [b"after"])
 
@@ -144,7 +144,7 @@ async def test_who_comes_while_the_last_one_leaves_is_heard(broker: str, eventua
         ear = Ear()
 
         is_last, _ = await asyncio.gather(listener.mute(leaver), listener.listen_raw("c", ear.on_payload, ear.on_gap))
-        await publish(client, "c", "hello")
+        await client.command("PUBLISH", "c", "hello")
 
         assert not is_last
         await eventually(lambda: ear.payloads == [b"hello"])
@@ -173,7 +173,7 @@ async def test_coming_and_going_during_reconnects_loses_no_channel(broker: str, 
 
 async def _all_hear(client: Broker, ears: dict[str, Ear]) -> bool:
     for channel in ears:
-        await publish(client, channel, "roll call")
+        await client.command("PUBLISH", channel, "roll call")
     return bool(ears) and all(ear.payloads for ear in ears.values())
 
 
@@ -235,3 +235,32 @@ async def test_a_server_that_takes_connections_and_says_nothing_is_tried_again(e
             writer.close()
         server.close()
         await server.wait_closed()
+
+
+async def test_several_channels_are_listened_to_in_one_round_trip(broker: str, eventually: Eventually) -> None:
+    """Each hears its own; with Redis away none of them is."""
+    async with listening(broker, eventually) as (listener, client):
+        ears = [Ear() for _ in range(8)]
+        wanted = [Subscription(f"c{n}".encode(), ear.on_payload, ear.on_gap) for n, ear in enumerate(ears)]
+        await listener.listen_all(wanted)
+
+        for n in range(8):
+            await client.command("PUBLISH", f"c{n}", str(n))
+
+        await eventually(lambda: [ear.payloads for ear in ears] == [[str(n).encode()] for n in range(8)])
+        assert [await listener.mute(each) for each in wanted] == [True] * 8
+
+
+async def test_who_is_hushed_hears_nothing_and_is_counted(broker: str, eventually: Eventually) -> None:
+    """For Redis somebody listens."""
+    async with listening(broker, eventually) as (listener, client):
+        ear, other = Ear(), Ear()
+        subscription = await listener.listen_raw("c", ear.on_payload, ear.on_gap)
+        await listener.listen_raw("d", other.on_payload, other.on_gap)
+
+        subscription.hush()
+
+        assert await client.command("PUBLISH", "c", "x") == 1
+        await client.command("PUBLISH", "d", "x")
+        await eventually(lambda: other.payloads)
+        assert ear.payloads == []

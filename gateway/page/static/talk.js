@@ -37,8 +37,11 @@ export class Talk {
     if (this.turns.at(-1)?.role === "user") this.answer();
   }
 
+  /** Begin anew; an answer that is under way is wanted no more. */
   clear() {
     this.reading?.abort();
+    this.reading = null;
+    if (this.current) ask(`chat/${this.current.id}`, { method: "DELETE" }).catch(() => {}); // else it ends by itself
     this.turns = [];
     this.lastBody = null;
     this.save();
@@ -71,12 +74,6 @@ export class Talk {
       this.reading?.abort(); // it was not there yet: without this page it ends by itself
       this.end(turn, { state: "stopped" });
     }
-  }
-
-  leave() {
-    this.save();
-    this.reading?.abort();
-    this.reading = null;
   }
 
   async read(turn, body) {

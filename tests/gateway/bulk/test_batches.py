@@ -3,6 +3,7 @@
 import pytest
 from openai import AsyncOpenAI, BadRequestError
 
+from gateway.bulk.batches import MOST_OPEN
 from shared.limits import write_limits
 from tests.gateway.conftest import Eventually, Serving
 from tests.gateway.hand import MODEL, refusal
@@ -178,6 +179,20 @@ async def test_batches_are_listed_the_newest_first(serving: Serving) -> None:
 
         assert [batch.id for batch in (*page.data, *rest.data)] == made[::-1]
         assert page.has_more
+
+
+async def test_a_tenant_has_so_many_batches_open(serving: Serving) -> None:
+    """Every gateway looks at all of them again and again: one too many is told to come back."""
+    async with serving(has_worker=False) as served, openai_on(served) as client:
+        file = await client.files.create(file=("in.jsonl", jsonl(chat_line(0))), purpose="batch")
+        body = {"input_file_id": file.id, "endpoint": CHAT, "completion_window": "24h"}
+        made = [await served.http.post("/v1/batches", json=body) for _ in range(MOST_OPEN)]
+
+        answer = await served.http.post("/v1/batches", json=body)
+
+        assert {each.status_code for each in made} == {200}
+        assert refusal(answer)[:2] == (429, "too_many_jobs")
+        assert "retry-after" in answer.headers
 
 
 async def test_what_is_no_batch_is_refused(serving: Serving) -> None:

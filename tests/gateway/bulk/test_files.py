@@ -1,18 +1,22 @@
 """Files with OpenAI's own client: in, told of, out again, gone; and never whole in a gateway's memory."""
 
 import asyncio
+import contextlib
 import tracemalloc
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import httpx
 import pytest
 from openai import NotFoundError
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
 from gateway.bulk.upload import MAX_FILE_BYTES, Upload
-from shared.bulk_file import PIECE_BYTES, BulkFiles
+from shared.bulk_file import PIECE_BYTES, UPLOAD_MS, BulkFile, BulkFiles
+from shared.connection import connect
 from shared.errors import Refused
+from shared.keys import bulk_list, bulk_prefix
 from tests.gateway.access.conftest import GivenKeys
 from tests.gateway.access.test_tenants import shown
 from tests.gateway.conftest import Serving
@@ -166,6 +170,47 @@ async def test_a_tenant_has_so_much_room(serving: Serving) -> None:
 
         with pytest.raises(Refused, match="room"):
             await upload.run(FORM, receive)
+
+
+def coming(size: int) -> Callable[[], Awaitable[Message]]:
+    """A form with a file of so many bytes, in pieces."""
+    purpose = b'--x\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+    pieces = [purpose + BEGUN, *[b"x" * PIECE_BYTES] * (size // PIECE_BYTES), b"\r\n--x--\r\n"]
+
+    async def receive() -> Message:
+        piece = pieces.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
+
+    return receive
+
+
+async def test_uploads_at_once_share_the_room(broker: str) -> None:
+    """However many come in together, the first ones stay, as many as there is room for."""
+    client = connect(broker, name="test")
+    async with contextlib.aclosing(client):
+        uploads = [Upload(files := BulkFiles(client), tenant="", room_bytes=5 << 20) for _ in range(10)]
+
+        outcomes = await asyncio.gather(*(each.run(FORM, coming(2 << 20)) for each in uploads), return_exceptions=True)
+
+        assert sum(isinstance(each, BulkFile) for each in outcomes) == 2
+        assert sum(isinstance(each, Refused) for each in outcomes) == 8
+        assert len(await files.tags("")) == 2
+
+
+async def test_what_is_gone_is_on_no_list(broker: str) -> None:
+    """A deleted file at once, an expired one when the next comes in: a list is no longer than what there is."""
+    client = connect(broker, name="test")
+    async with contextlib.aclosing(client):
+        files = BulkFiles(client)
+        made = [await Upload(files, tenant="", room_bytes=1 << 30).run(FORM, coming(PIECE_BYTES)) for _ in range(3)]
+        await files.delete(made[0].tag, "input", tenant="")
+        key = bulk_prefix(made[1].tag)
+        await client.command("UNLINK", f"{key}:input", f"{key}:input:data")
+        await client.command("ZADD", bulk_list("", "files"), made[1].created - UPLOAD_MS - 60_000, made[1].tag)
+
+        last = await Upload(files, tenant="", room_bytes=1 << 30).run(FORM, coming(PIECE_BYTES))
+
+        assert await files.tags("") == [last.tag, made[2].tag]
 
 
 async def ask_all(served: Served, file_id: str, batch_id: str, who: dict[str, str]) -> list[httpx.Response]:

@@ -3,14 +3,21 @@
 import contextlib
 import json
 
+import pytest
+
+from gateway.bulk.run_batch import LINES_AHEAD
+from shared.bulk import Batches
 from shared.errors import Fault
+from shared.event import Cancelled
 from tests.conftest import Broker as Server
 from tests.conftest import Eventually
 from tests.gateway.conftest import Serving
-from tests.gateway.hand import Served, tokens
+from tests.gateway.hand import Served, at_work, tokens
 from tests.gateway.openai.sdk import STOP, openai_on
 
-from .requests import answering, chat_line, jsonl, make_batch, results, said, until_ended
+from .requests import CHAT, answering, chat_line, jsonl, make_batch, results, said, until_ended
+
+RECORD = {"caller": "{}", "endpoint": CHAT, "input": "f" * 32, "window": "24h", "total": 3}
 
 
 async def record(served: Served, batch_id: str) -> dict[str, str]:
@@ -96,3 +103,50 @@ async def test_a_lost_commit_is_made_again(serving: Serving, eventually: Eventua
 
         assert len(await results(client, ended.output_file_id)) == 20
         assert len(ran) == 20
+
+
+async def test_a_batch_that_nobody_here_can_read_ends_no_gateway(serving: Serving, broker: str) -> None:
+    """One that a later version made, say; what else there is to run is run."""
+    async with at_work(broker) as hand:
+        later = RECORD | {"caller": '{"limits":{"of_tomorrow":1}}'}
+        await Batches(hand.broker).open("0" * 32, later, tenant="", within_ms=60_000)
+        await Batches(hand.broker).open("1" * 32, RECORD | {"total": "many"}, tenant="", within_ms=60_000)
+
+    async with serving() as served, openai_on(served) as client, answering(served):
+        ended = await until_ended(client, await make_batch(client, jsonl(chat_line(0))))
+
+        assert ended.status == "completed"
+
+
+async def test_a_batch_that_was_cancelled_meanwhile_is_not_gone_on_with(
+    serving: Serving, broker: str, eventually: Eventually
+) -> None:
+    """Who takes it over asks for nothing more, and cancels what was left waiting; what had no result has none."""
+    async with serving() as first, openai_on(first) as client:
+        batch = await make_batch(client, jsonl(*(chat_line(number) for number in range(40))))
+        await eventually(lambda: waits(first, 32))
+    async with at_work(broker) as hand:
+        await Batches(hand.broker).cancel(batch.id.removeprefix("batch_"))
+        job = await hand.claim()
+        await hand.queue.cancel(job.id)
+        await hand.end(job, Cancelled())
+
+    async with serving() as other, openai_on(other) as client:
+        ended = await until_ended(client, await client.batches.retrieve(batch.id))
+
+        assert (ended.status, ended.output_file_id, ended.error_file_id) == ("cancelled", None, None)
+        assert (await other.hand.queue.survey()).waiting_total == 0
+
+
+@pytest.mark.long
+async def test_a_batch_is_cancelled_though_its_first_line_is_stuck(serving: Serving, eventually: Eventually) -> None:
+    """However many lines behind it have their results, and wait for it."""
+    async with serving() as served, openai_on(served) as client, answering(served) as ran:
+        await served.hand.broker.command("SADD", "pool:models", "nobody's")
+        lines = [chat_line(0, model="nobody's"), *(chat_line(number) for number in range(1, 600))]
+        batch = await make_batch(client, jsonl(*lines))
+        await eventually(lambda: len(ran) == LINES_AHEAD - 1, within=60)
+
+        ended = await until_ended(client, await client.batches.cancel(batch.id))
+
+        assert (ended.status, len(ran)) == ("cancelled", LINES_AHEAD - 1)
