@@ -48,11 +48,17 @@ class Claimed(msgspec.Struct, frozen=True):
     outline: str  # as its producer told it
     now_ms: int
     found: tuple[int, ...] = ()  # how many of each of `CLASSES` waited when it was submitted; (): nobody has counted
+    job_class: str = ""  # what it came in; its entry's is another where it was given back
 
     @property
     def is_suspect(self) -> bool:
         """Whether it must run alone, since attempts at it kept ending without a token."""
         return self.entry.startswith("sus:")
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether nobody waits for it in person."""
+        return self.job_class == "lo" or self.entry.startswith("lo:")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -224,7 +230,7 @@ def _told(fields: dict[str, str | int | float]) -> list[str | int | float]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    job_id, attempt, entry, body, seq, deadline, enqueued, tenant, trace, outline, now, found = row
+    job_id, attempt, entry, body, seq, deadline, enqueued, tenant, trace, outline, now, found, job_class = row
     return Claimed(
         id=job_id.decode(),
         attempt=attempt,
@@ -238,4 +244,5 @@ def _claimed(row: Sequence[Any]) -> Claimed:
         outline=outline.decode(),
         now_ms=int(now),
         found=tuple(map(int, found.split())),
+        job_class=job_class.decode(),
     )

@@ -46,6 +46,7 @@ class WorkerView(msgspec.Struct, frozen=True, omit_defaults=True):
     held_s: float = 0.0  # with a free seat while jobs waited that were left to others
     load_s: float = 0.0  # how long loading the model takes here, with what has to leave before it; 0: not known
     progress: float = 0.0  # of the loading under way, 0 … 1
+    coming: bool = False  # it stands by, and makes room for the model now
     loads: int = 0  # of the model, since this worker's process began
     unloads: int = 0
     pinned: bool = False  # the model stays loaded
@@ -54,6 +55,11 @@ class WorkerView(msgspec.Struct, frozen=True, omit_defaults=True):
     def is_standing_by(self) -> bool:
         """Whether it would load the model for a job."""
         return self.state == "standby" and self.lease_ends_in_ms > 0
+
+    @property
+    def is_making_room(self) -> bool:
+        """Whether it is about to load the model: others leave for it."""
+        return self.is_standing_by and self.coming
 
     @property
     def may_serve(self) -> bool:
@@ -171,9 +177,24 @@ def read_survey(model: str, reply: Sequence[Any]) -> Survey:
 
 
 def _told(flat: Sequence[bytes]) -> dict[str, str]:
-    return {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}
+    # Nothing that one worker writes of itself may hide the others.
+    words = [word.decode(errors="replace") for word in flat]
+    return dict(zip(words[::2], words[1::2], strict=True))
 
 
 def _worker(worker_id: str, ends_in_ms: int, told: Mapping[str, str]) -> WorkerView:
     known = {name: told[name] for name in WorkerView.__struct_fields__ if name in told}
-    return msgspec.convert(known | {"id": worker_id, "lease_ends_in_ms": ends_in_ms}, WorkerView, strict=False)
+    own = {"id": worker_id, "lease_ends_in_ms": ends_in_ms}
+    try:
+        return msgspec.convert(known | own, WorkerView, strict=False)
+    except msgspec.ValidationError:  # another version's, or garbled: what can be read of it counts
+        read = {name: value for name, value in known.items() if _can_be_read(name, value)}
+        return msgspec.convert(read | own, WorkerView, strict=False)
+
+
+def _can_be_read(name: str, value: str) -> bool:
+    try:
+        msgspec.convert({"id": "", name: value}, WorkerView, strict=False)
+    except msgspec.ValidationError:
+        return False
+    return True

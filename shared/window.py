@@ -19,6 +19,7 @@ class Waiting(NamedTuple):
     home: str = ""  # the living worker that served the deepest known of them, "" if none
     home_tokens: int = 0
     tenant: str = ""
+    not_on: str = ""  # the host that gave it back, and should not be the next to take it
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -29,24 +30,26 @@ class Window(msgspec.Struct, frozen=True):
     another_is_free: bool  # as the workers told last
     suspect: str = ""  # the entry of a job that has to run alone, if one waits for this host
     is_suspect_due: bool = False  # this worker is the one to become empty for it
+    suspect_not_on: str = ""
     behind: Sequence[str] = ()  # ids, one a class, behind which a doorbell can wait
 
 
 def read_window(reply: Sequence[Any]) -> Window:
     """Take the answer of the script `look` apart."""
-    now_ms, another_is_free, (suspect, is_due), last_ids, *rows = reply
+    now_ms, another_is_free, (suspect, is_due, not_on), last_ids, *rows = reply
     return Window(
         waiting=list(_waiting(rows)),
         now_s=int(now_ms) / 1_000,
         another_is_free=bool(another_is_free),
         suspect=suspect.decode(),
         is_suspect_due=bool(is_due),
+        suspect_not_on=not_on.decode(),
         behind=[last.decode() for last in last_ids],
     )
 
 
 def _waiting(rows: Iterable[Sequence[Any]]) -> Iterable[Waiting]:
-    for entry, tenant, told, home, place in rows:
+    for entry, tenant, told, home, place, not_on in rows:
         outline = decode_outline(told.decode())
         name = entry.decode()
         job_class, _, entry_id = name.partition(":")
@@ -59,4 +62,5 @@ def _waiting(rows: Iterable[Sequence[Any]]) -> Iterable[Waiting]:
             home=home.decode(),
             home_tokens=outline.homes[place - 1].tokens if 0 < place <= len(outline.homes) else 0,
             tenant=tenant.decode(errors="replace"),
+            not_on=not_on.decode(errors="replace"),
         )

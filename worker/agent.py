@@ -12,6 +12,8 @@ from shared.connection import Broker, check_broker, connect
 from shared.errors import Fault, Refused
 from shared.identity import host_name
 from shared.limits import Limits, write_limits
+from shared.peers import Peers
+from shared.supply import Supply
 from shared.tracing import Tracing
 
 from .admission import Place
@@ -19,10 +21,13 @@ from .arrangement import Rules
 from .awake import awake_command, kept_awake
 from .claimer import DOORBELL_MS
 from .hints import Hints
+from .outside import read_place
 from .placement import choose_several, first_come
+from .refusals import Refusals
 from .roster import GIB, Model, Roster, call_roll
 from .service import Connections, Service
 from .settings import Settings
+from .sharing import Sharing
 from .shelf import Shelf
 from .stand import Stand
 from .standby import SLOW_BELL_MS
@@ -46,6 +51,7 @@ class Agent:
         self._hints = Hints(sys.platform)
         self._services: list[Service] = []
         self._left: list[Refused] = []
+        self._sharing: Sharing | None = None
         self._is_draining = asyncio.Event()
 
     async def run(self) -> None:
@@ -56,7 +62,11 @@ class Agent:
             Fault: something here is broken.
 
         """
-        roster = await call_roll(self._settings, _Told())
+        if self._settings.share_models:
+            read_place(self._settings.share_models)
+        roster = await self._call_roll()
+        if roster is None:
+            return
         async with _connections(self._settings.redis, queues=len(roster.models)) as connections:
             await self._meet_broker(connections.calls)
             if self._is_draining.is_set():
@@ -66,13 +76,30 @@ class Agent:
             with kept_awake(awake_command(sys.platform, self._pid)):
                 await self._serve(roster, connections)
 
+    async def _call_roll(self) -> Roster | None:
+        """Settle what is served, which may fetch a model; None where a drain comes before that is done."""
+        roll = asyncio.create_task(call_roll(self._settings, _Told()))
+        drained = asyncio.create_task(self._is_draining.wait())
+        try:
+            await asyncio.wait([roll, drained], return_when=asyncio.FIRST_COMPLETED)
+            return roll.result() if roll.done() else None
+        finally:
+            for task in (roll, drained):
+                task.cancel()
+            await asyncio.gather(roll, drained, return_exceptions=True)
+
     async def _serve(self, roster: Roster, connections: Connections) -> None:
         """Serve all models until the last one has drained, or has left its queue."""
+        if self._is_draining.is_set():
+            return  # there was no service yet to be told so
         settings = self._settings
         stands = [_stand(model) for model in roster.models]
         rules = Rules(roster.budget, settings.turn_s, settings.keep_loaded_s)
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self._hints.watch())]
+            if settings.share_models:
+                self._sharing = self._shared(roster, connections)
+                beside.append(group.create_task(self._sharing.run()))
             if settings.on_demand:
                 beside.append(group.create_task(Shelf(stands, rules).run()))
             served = zip(roster.models, stands, strict=True)
@@ -94,9 +121,33 @@ class Agent:
             _log.error("model_left", model=model.found.queue, reason=refused.message)
             self._left.append(refused)
 
+    def _shared(self, roster: Roster, connections: Connections) -> Sharing:
+        """Make what gives this machine's models to others: those that are here, and others once they are."""
+        settings = self._settings
+        sharing = Sharing(
+            Peers(connections.calls),
+            settings.share_models,
+            peer_id=f"{self._host}.{self._pid}",
+            redis_url=settings.redis,
+        )
+        for model in roster.models:
+            if model.fetch_s == 0:
+                sharing.give(model.found)
+        return sharing
+
+    async def _supply(self, connections: Connections, queue: str) -> Supply | None:
+        """Find who in the pool gives this model; nobody, where that can't be told."""
+        try:
+            return await Peers(connections.calls).supply(queue)
+        except Fault:
+            return None
+
     def _service(self, model: Model, stand: Stand, connections: Connections) -> Service:
         async def bring(on_progress: Progress) -> None:
-            await fetch(model.name, on_progress)
+            supply = await self._supply(connections, model.found.queue)
+            found = await fetch(model.name, on_progress, supply)
+            if self._sharing is not None:
+                self._sharing.give(found)
 
         return Service(
             stand,
@@ -160,11 +211,13 @@ class Agent:
 @asynccontextmanager
 async def _connections(url: str, *, queues: int) -> AsyncGenerator[Connections]:
     listener = Listener(url, name="worker-control")
+    few, hear = 2 * queues, Refusals().hear
+    slow_ms = SLOW_BELL_MS + 2_000
     connections = Connections(
-        calls=connect(url, name="worker"),
-        beats=connect(url, name="worker-beat", connections=2 * queues),
-        bell=connect(url, name="worker-bell", timeout_ms=DOORBELL_MS + 2_000, connections=2 * queues),
-        slow_bell=connect(url, name="worker-standby", timeout_ms=SLOW_BELL_MS + 2_000, connections=2 * queues),
+        calls=connect(url, name="worker", on_refusal=hear),
+        beats=connect(url, name="worker-beat", connections=few, on_refusal=hear),
+        bell=connect(url, name="worker-bell", timeout_ms=DOORBELL_MS + 2_000, connections=few, on_refusal=hear),
+        slow_bell=connect(url, name="worker-standby", timeout_ms=slow_ms, connections=few, on_refusal=hear),
         listener=listener,
     )
     listening = asyncio.create_task(listener.run())

@@ -54,6 +54,7 @@ class Arrangement(NamedTuple):
     load: tuple[str, ...] = ()
     unload: tuple[str, ...] = ()
     yielding: frozenset[str] = frozenset()
+    room_for: frozenset[str] = frozenset()  # the wanted ones whose room is there, or is being made
     again_at_s: float = math.inf
 
 
@@ -61,7 +62,7 @@ def arrange(residents: Sequence[Resident], wants: Iterable[Want], rules: Rules, 
     """Decide it; who has waited longest comes first, and what only helps comes last."""
     free = rules.budget - sum(one.size for one in residents)
     coming = sum(one.size for one in residents if one.is_leaving)
-    load, yielding, again_at_s = list[str](), frozenset[str](), math.inf
+    load, room_for, yielding, again_at_s = list[str](), set[str](), frozenset[str](), math.inf
     unload = [one.queue for one in residents if _is_stale(one, rules.keep_s, now_s)]
     coming += sum(one.size for one in residents if one.queue in unload)
     for want in sorted(wants, key=lambda want: (want.is_relief, want.since_s, want.queue)):
@@ -73,12 +74,15 @@ def arrange(residents: Sequence[Resident], wants: Iterable[Want], rules: Rules, 
                 yielding, turn_at_s = _give_way(want, free + coming, residents, rules, now_s)
                 again_at_s = min(again_at_s, turn_at_s)
                 if yielding:
+                    room_for.add(want.queue)
                     break  # what comes free is its own, whoever else waits
                 continue
             unload += [one.queue for one in victims]
             coming += sum(one.size for one in victims)
         free -= want.size
-    return Arrangement(tuple(load), tuple(unload), yielding, min(again_at_s, _next_at_s(residents, rules, now_s)))
+        room_for.add(want.queue)
+    again_at_s = min(again_at_s, _next_at_s(residents, rules, now_s))
+    return Arrangement(tuple(load), tuple(unload), yielding, frozenset(room_for), again_at_s)
 
 
 def victims_for(

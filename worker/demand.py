@@ -5,6 +5,7 @@ place among them. docs/decisions/0015-several-models.md says why just so.
 """
 
 import math
+from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from shared.survey import Survey, WorkerView
@@ -20,8 +21,11 @@ GRACE_S = 1.0
 MOST_HOLD_S = 15.0
 # Of one that loads and has not told how long that takes, since it never has.
 LOAD_S_GUESS = 10.0
-# One that loads for far longer than it said may never be ready.
+# One that loads, or makes room, for far longer than it said may never be ready.
 OVERDUE_FACTOR, OVERDUE_S = 3.0, 5.0
+
+# By worker and what it does: since when it was seen to load, or to make room.
+Begun = Mapping[tuple[str, str], float]
 
 
 class Me(NamedTuple):
@@ -29,6 +33,7 @@ class Me(NamedTuple):
 
     id: str
     load_s: float  # what it tells the others: how soon it could serve
+    is_making_room: bool = False  # as it tells the others, too
 
 
 class Load(NamedTuple):
@@ -41,18 +46,38 @@ class Later(NamedTuple):
     after_s: float
 
 
-def need_of(survey: Survey, oldest_s: float | None, me: Me) -> Need:
-    """Whether one more is needed. `oldest_s` is the age of the oldest job that I could take; None where none waits."""
+def begun(before: Begun, survey: Survey, now_s: float) -> Begun:
+    """Since when each that loads now, or makes room, has been seen to."""
+    seen = [(worker.id, worker.state) for worker in survey.live_workers if _is_coming(worker)]
+    return {each: before.get(each, now_s) for each in seen}
+
+
+def need_of(
+    survey: Survey,
+    oldest_s: float | None,
+    me: Me,
+    *,
+    kept_from: Collection[str] = (),
+    lasting_s: Mapping[tuple[str, str], float] | None = None,
+) -> Need:
+    """Whether one more is needed. `oldest_s` is the age of the oldest job that I could take; None where none waits.
+
+    `kept_from` are hosts that should not take one of these jobs, each another one; `lasting_s` is for how long those
+    that are `begun` have been.
+    """
     if oldest_s is None:
         return "none"
+    lasting_s = lasting_s or {}
     others = [worker for worker in survey.live_workers if worker.id != me.id]
-    loading = [worker for worker in others if worker.state == "loading" and not _is_overdue(worker, oldest_s)]
-    if any(_ready_in_s(worker) <= me.load_s for worker in loading):
-        return "none"
-    if not any(worker.is_ready for worker in others):
+    coming = [worker for worker in others if _is_coming(worker) and not _is_overdue(worker, lasting_s)]
+    first = [worker for worker in coming if _comes_before(worker, me)]
+    serving = [*first, *(worker for worker in others if worker.is_ready)]
+    # Free seats are none for a job that is to run elsewhere.
+    if any(all(worker.host == host for worker in serving) for host in (None, *kept_from)):
         return "urgent"
     # One at a time: who loads already may be all that it takes.
-    if loading or survey.free_slots or oldest_s < SETTLE_S:
+    is_loading = any(worker.state == "loading" for worker in coming)
+    if first or is_loading or survey.free_slots or oldest_s < SETTLE_S:
         return "none"
     return "relief" if _last_waits_s(survey, oldest_s) > me.load_s else "none"
 
@@ -76,9 +101,23 @@ def _ready_in_s(worker: WorkerView) -> float:
     return (worker.load_s or LOAD_S_GUESS) * (1 - min(1.0, max(0.0, worker.progress)))
 
 
-def _is_overdue(worker: WorkerView, oldest_s: float) -> bool:
-    """Whether what waits has waited for it in vain; when it began is not known."""
-    return oldest_s > (worker.load_s or LOAD_S_GUESS) * OVERDUE_FACTOR + OVERDUE_S
+def _is_coming(worker: WorkerView) -> bool:
+    return worker.state == "loading" or worker.is_making_room
+
+
+def _comes_before(worker: WorkerView, me: Me) -> bool:
+    """Whether I leave it to one that comes. Of two that both make room the other one goes on as it was."""
+    if worker.state == "loading":
+        return _ready_in_s(worker) <= me.load_s
+    if me.is_making_room:
+        return _is_sooner(worker, me)
+    return worker.load_s <= me.load_s
+
+
+def _is_overdue(worker: WorkerView, lasting_s: Mapping[tuple[str, str], float]) -> bool:
+    """Whether it takes so long that it is waited for in vain."""
+    most_s = (worker.load_s or LOAD_S_GUESS) * OVERDUE_FACTOR + OVERDUE_S
+    return lasting_s.get((worker.id, worker.state), 0.0) > most_s
 
 
 def _last_waits_s(survey: Survey, oldest_s: float) -> float:

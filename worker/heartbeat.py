@@ -25,13 +25,19 @@ class Heartbeat:
         fields: Callable[[], dict[str, str | int | float]],
         fingerprint: Callable[[], str],
         drain: Callable[[], None],
+        on_known: Callable[[], None],
     ) -> None:
-        """`drain` is called when an operator wants the worker to drain; `fingerprint` is "" while none is loaded."""
+        """`drain` is called when an operator wants the worker to drain; `fingerprint` is "" while none is loaded.
+
+        `on_known` is called when `is_known` becomes true.
+        """
+        self.is_known = False  # the pool knows what weights are served here, and has none against them
         self._claims = claims
         self._state = state
         self._fields = fields
         self._fingerprint = fingerprint
         self._drain = drain
+        self._on_known = on_known
         self._news = asyncio.Event()
 
     async def begin(self) -> None:
@@ -59,16 +65,16 @@ class Heartbeat:
             Refused: the queue's workers serve other weights.
 
         """
-        was_ready = False
         while True:
             self._news.clear()
             try:
-                if self._state() == "ready" and not was_ready:
+                if self._state() == "ready" and not self.is_known:
                     await self.begin()
-                    was_ready = True
+                    self.is_known = True
+                    self._on_known()
                 elif await self._claims.beat(self._fields()) == "drain" and self._state() not in {"draining", "gone"}:
                     self._drain()
-                was_ready = was_ready and self._state() == "ready"
+                self.is_known = self.is_known and self._state() == "ready"
             except LeaseLost:
                 raise
             except Fault:

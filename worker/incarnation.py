@@ -5,18 +5,17 @@ by side, each with one concern; the book of runs is what they share.
 """
 
 import asyncio
-import itertools
 from collections.abc import Coroutine
 
 import structlog
 
-from shared.claims import Claimed, Claims, Doorbell, LeaseLost
+from shared.claims import Claims, Doorbell, LeaseLost
 from shared.errors import Fault, Refused
-from shared.event import decode_event
 from shared.queue import Queue
 
-from . import chores, translate
+from . import chores
 from .admission import Load, Place
+from .beginning import Beginning
 from .book import Book
 from .claimer import Claimer
 from .engine import wire
@@ -27,7 +26,7 @@ from .hints import Hints
 from .lifecycle import Happening, State, after
 from .placement import choose_several
 from .presence import Tally, Told, fields
-from .run import Past, Run, past_of
+from .run import Run
 from .served import Served
 from .spans import Spans
 from .stand import Stand
@@ -68,15 +67,18 @@ class Incarnation:
         self._tally = tally
         self._hints = hints
         self._stand = stand
-        self._counter = itertools.count(1)
         self._heartbeat = Heartbeat(
-            beats, state=lambda: self.state, fields=self._fields, fingerprint=self._fingerprint, drain=self.drain
+            beats,
+            state=lambda: self.state,
+            fields=self._fields,
+            fingerprint=self._fingerprint,
+            drain=self.drain,
+            on_known=self.book.touch,
         )
         self._hearing = Hearing(self.book, self.worker_id, served=served, silence=self._silence)
         self._flusher = Flusher(claims, self.book, silence=self._silence, hold=engine.hold, on_end=self._job_ended)
-        self._claimer = Claimer(
-            claims, doorbell, self.book, load=self._load, begin=self._begin, place=place, tally=tally
-        )
+        begin = Beginning(claims, self.book, engine, forget=self._flusher.forget).begin
+        self._claimer = Claimer(claims, doorbell, self.book, load=self._load, begin=begin, place=place, tally=tally)
         self._standby = Standby(claims, slow_bell, queue, self.book, stand, stands_by=self._stands_by)
         self._is_hurried = False
 
@@ -91,12 +93,16 @@ class Incarnation:
 
         """
         await self._heartbeat.begin()
-        async with asyncio.TaskGroup() as group:
-            loops = [group.create_task(work) for work in self._loops()]
-            await self.book.until(lambda: self.state in {"draining", "gone"})
-            await self._wind_down(drain_s)
-            for loop in loops:
-                loop.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                loops = [group.create_task(work) for work in self._loops()]
+                await self.book.until(lambda: self.state in {"draining", "gone"})
+                await self._wind_down(drain_s)
+                for loop in loops:
+                    loop.cancel()
+        except* Refused:
+            await self._leave()
+            raise
         await self._leave()
 
     def drain(self) -> None:
@@ -124,6 +130,9 @@ class Incarnation:
         """The engine has ended, and is not started again before the model is wanted."""
         self._hearing.stats = None
         if self.state in {"loading", "ready"}:
+            for run in self.book:
+                if run.is_in_engine:
+                    self.book.close(run)  # nobody works on it any more: `mine` gives it back
             self._become("unload")
 
     def engine_ready(self) -> None:
@@ -141,6 +150,8 @@ class Incarnation:
             self._become("engine_died")
         runs = [run for run in self.book if run.is_in_engine]
         self._tally.engine_died([run.id for run in runs])
+        if rests_for_s := self._tally.rests_for_s:
+            self._stand.rest(rests_for_s)
         while runs:
             try:
                 await self._flusher.flush()
@@ -155,6 +166,11 @@ class Incarnation:
                 self.book.close(run)
             return
 
+    def stand_changed(self) -> None:
+        """Heed what was decided of the model, and tell it: others look for free seats and homes by what is told."""
+        self.book.touch()
+        self._heartbeat.tell()
+
     def hear(self, replies: list[wire.AnyReply]) -> None:
         """Take in what the engine said."""
         self._hearing.hear(replies)
@@ -166,47 +182,11 @@ class Incarnation:
         ready = self._engine.ready
         if self.state != "ready" or ready is None or self._is_resting() or self._stand.is_yielding:
             return None
-        return self._hearing.load(slots=ready.slots)
+        # Before the pool knows my weights I may turn out to have others than the queue's.
+        return self._hearing.load(slots=ready.slots) if self._heartbeat.is_known else None
 
     def _is_resting(self) -> bool:
-        return self._tally.rests_until_ms() is not None
-
-    async def _begin(self, claimed: Claimed) -> None:
-        if await self._flusher.forget(claimed.id):
-            # Redis lost the claim by which I run this job, and counts its attempts anew: two runs must never write
-            # under one number. What the first one wrote is the beginning of the same stream.
-            await self._claims.release(claimed.id, claimed.attempt)
-            return
-        pipe_id = f"{claimed.id}/{claimed.attempt}/{next(self._counter)}"
-        run = Run(claimed, pipe_id, prompt_tokens_estimate=len(claimed.body) // translate.BYTES_PER_TOKEN)
-        self.book.open(run)
-        try:
-            await self._send(run)
-        except Refused as refused:
-            run.add(translate.error_event(refused))
-            self.book.tell()
-        except BaseException:
-            self.book.close(run)  # `mine` gives it back
-            raise
-
-    async def _send(self, run: Run) -> None:
-        job = translate.job_of(run.claimed, self._claims.model)
-        run.past = await self._past(run)
-        if self.book.find(run.pipe_id) is None:
-            return  # the engine died meanwhile, and the job was given back with all others
-        run.seed = translate.seed(job, run.claimed, run.past)
-        run.generated = len(run.past.tokens)
-        run.prompt_tokens = run.prefill_left = translate.prompt_tokens_estimate(job)
-        line = translate.generate_line(job, run)
-        _log.info("job_claimed", **run.names, resumed_tokens=run.generated)
-        if not self._engine.send(line):
-            await self._claims.release(run.id, run.claimed.attempt)
-            self.book.close(run)
-
-    async def _past(self, run: Run) -> Past:
-        if run.claimed.seq == 0:
-            return Past()
-        return past_of([decode_event(data) for data in await self._claims.read_events(run.id)])
+        return self._tally.rests_for_s > 0
 
     def _silence(self, run: Run) -> None:
         if run.ending is None:
@@ -271,7 +251,8 @@ class Incarnation:
         return self._engine.ready.fingerprint if self._engine.ready else ""
 
     def _told_state(self) -> str:
-        if self._is_resting():
+        # In place of `loading` too: it is not worth waiting for.
+        if self.state in {"loading", "ready"} and self._is_resting():
             return "sick"
         # It takes no more jobs, and comes back for those that wait.
         return "standby" if self.state == "ready" and self._stand.is_yielding else self.state
@@ -283,12 +264,13 @@ class Incarnation:
             host=self._claims.host,
             state=state,
             busy=len(self.book),
-            listens=self.listens,
+            listens=self.listens and self.state != "standby",  # it beats too seldom to be judged by that
             ready=None if state == "standby" else self._engine.ready,
             stats=self._hearing.stats,
             hints=self._hints.told,
             load_s=stand.load_s,
             progress=stand.progress,
+            is_making_room=stand.is_making_room,
             loads=stand.loads,
             unloads=stand.unloads,
             is_pinned=stand.is_pinned,

@@ -22,6 +22,7 @@ class Tally:
     """Counts of what an agent has done, and how fast."""
 
     def __init__(self) -> None:
+        self.version = version("mlx-pool")  # of the code that runs: what is installed may be replaced meanwhile
         self.jobs_done = 0
         self.tokens_done = 0
         self.engine_deaths = 0
@@ -56,9 +57,11 @@ class Tally:
         self.engine_deaths += 1
         self._deaths = [*self._deaths, EngineDeath(_now_ms(), frozenset(jobs))][-_REMEMBERED_DEATHS:]
 
-    def rests_until_ms(self) -> int | None:
-        """Until when, on the monotonic clock, this machine is out of service; None when it is fit."""
-        return rests_until(self._deaths, _now_ms())
+    @property
+    def rests_for_s(self) -> float:
+        """For how long this machine is out of service; 0 when it is fit."""
+        now_ms = _now_ms()
+        return ((rests_until(self._deaths, now_ms) or now_ms) - now_ms) / 1_000
 
     def jobs_per_second(self, *, now_s: float | None = None) -> float:
         """The rate of the last half minute."""
@@ -85,6 +88,7 @@ class Told(msgspec.Struct, frozen=True):
     hints: str = ""  # what the machine says of heat and power
     load_s: float = 0.0
     progress: float = 0.0
+    is_making_room: bool = False
     loads: int = 0
     unloads: int = 0
     is_pinned: bool = True
@@ -103,7 +107,7 @@ def fields(told: Told, tally: Tally) -> dict[str, str | int | float]:
         "device": ready.device if ready else "",
         "note": "; ".join(part for part in (ready.note if ready else "", told.hints) if part),
         "engine": ready.model if ready else "",
-        "version": version("mlx-pool"),
+        "version": tally.version,
         "tokens_per_second": round(stats.tokens_per_second, 1) if stats else 0.0,
         "memory_bytes": stats.memory_bytes if stats else 0,
         "memory_limit_bytes": stats.memory_limit_bytes if stats else 0,
@@ -125,6 +129,7 @@ def fields(told: Told, tally: Tally) -> dict[str, str | int | float]:
         "held_s": round(tally.held_s, 3),
         "load_s": round(told.load_s, 2),
         "progress": round(told.progress, 3),
+        "coming": int(told.is_making_room),
         "loads": told.loads,
         "unloads": told.unloads,
         "pinned": int(told.is_pinned),

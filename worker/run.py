@@ -84,8 +84,8 @@ class Run:
 
     @property
     def is_bulk(self) -> bool:
-        """Whether it was taken as bulk work."""
-        return self.claimed.entry.startswith("lo:")
+        """Whether it came as bulk work."""
+        return self.claimed.is_bulk
 
     @property
     def has_news(self) -> bool:

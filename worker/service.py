@@ -213,7 +213,7 @@ class Service:
 
     def _stand_changed(self) -> None:
         if self._incarnation is not None:
-            self._incarnation.book.touch()
+            self._incarnation.stand_changed()
 
     def _engine_ready(self, _: wire.Ready) -> None:
         self._loading_deaths = 0

@@ -47,6 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[float, Meta(gt=0)] | None,
         Option("GiB that macOS never pages out, for a model nearly as large as RAM; may panic the kernel under load"),
     ] = None
+    share_models: Annotated[
+        str, Option("HOST or HOST:PORT to listen on: machines that join the pool may take this one's models from there")
+    ] = ""
     queue: Annotated[str, Option("the queue's name, when it is not the model's")] = ""
     placement: Annotated[
         Literal["best", "first"],

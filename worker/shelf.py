@@ -65,4 +65,4 @@ def _tell(stand: Stand, decided: Arrangement, wants: Sequence[Want]) -> None:
     is_yielding = stand.queue in decided.yielding or state == "leaving"
     if is_yielding and not stand.is_yielding:
         _log.info("model_gives_way", model=stand.queue, wanted=[want.queue for want in wants])
-    stand.obey(state, is_yielding=is_yielding)
+    stand.obey(state, is_yielding=is_yielding, is_making_room=stand.queue in decided.room_for)

@@ -42,10 +42,11 @@ class Stand:
         self.is_present = fetch_s == 0
         self.state: State = "here" if pinned else "away"
         self.is_yielding = False  # it takes no more jobs, so that another model may come
+        self.is_making_room = False  # others are about to leave for it
         self.progress = 0.0  # of the loading under way
         self.loads = 0
         self.unloads = 0
-        self.on_change: Callable[[], None] | None = None  # called when it begins or ceases to yield
+        self.on_change: Callable[[], None] | None = None  # called when it begins or ceases to yield, or to make room
         self._shelf: Keeper | None = None
         self._load_s = load_s
         self._fetch_s = fetch_s
@@ -66,12 +67,15 @@ class Stand:
 
     @property
     def load_s(self) -> float:
-        """How long until it could serve: loading it, bringing it here, making room, and a rest after it failed."""
+        """How long until it could serve: loading it, bringing it here, making room, and a rest after it failed.
+
+        In hundredths, as it is told: equals must look equal from both sides.
+        """
         if self.state != "away" and not self.is_yielding:
-            return self._load_s
+            return round(self._load_s, 2)
         now_s = time.monotonic()
         room_s = self._shelf.room_in_s(self._wish(now_s)) if self._shelf else 0.0
-        return self._load_s + self._fetch_s + room_s + max(0.0, self._rests_until_s - now_s)
+        return round(self._load_s + self._fetch_s + room_s + max(0.0, self._rests_until_s - now_s), 2)
 
     @property
     def load_share(self) -> float:
@@ -123,19 +127,23 @@ class Stand:
         self._began_s, self._ready_s, self.progress = time.monotonic(), None, 0.0
         self._touch()
 
-    def give_up(self, rest_s: float) -> None:
-        """Let it go, and want it no more for so long: others may be better at it."""
-        self._rests_until_s = time.monotonic() + rest_s
+    def rest(self, for_s: float) -> None:
+        """Want it no more for so long: others may be better at it."""
+        self._rests_until_s = max(self._rests_until_s, time.monotonic() + for_s)
         self._want = None
-        if not self.is_pinned and self.state != "away":
-            self.obey("leaving", is_yielding=True)
         self._touch()
 
+    def give_up(self, rest_s: float) -> None:
+        """Let it go, and want it no more for so long."""
+        if not self.is_pinned and self.state != "away":
+            self.obey("leaving", is_yielding=True)
+        self.rest(rest_s)
+
     def left(self) -> None:
-        """Note that its engine has ended, and its memory is free."""
+        """Note that its engine has ended, and its memory is free; nobody wants it any more."""
         self.unloads += self._ready_s is not None
-        self.state, self._ready_s, self.progress = "away", None, 0.0
-        self._set_yielding(is_yielding=False)
+        self.state, self._want, self._ready_s, self.progress = "away", None, None, 0.0
+        self._tell(is_yielding=False, is_making_room=False)
         self._touch()
 
     def note(self, *, is_busy: bool) -> None:
@@ -172,16 +180,16 @@ class Stand:
         """That it is to be loaded, and could be."""
         return self._want if self.state == "away" and self.is_present else None
 
-    def obey(self, state: State, *, is_yielding: bool) -> None:
+    def obey(self, state: State, *, is_yielding: bool, is_making_room: bool = False) -> None:
         """Take in what was decided."""
         if state != self.state:
             self.state = state
             self._changed.set()
-        self._set_yielding(is_yielding=is_yielding)
+        self._tell(is_yielding=is_yielding, is_making_room=is_making_room)
 
-    def _set_yielding(self, *, is_yielding: bool) -> None:
-        if is_yielding != self.is_yielding:
-            self.is_yielding = is_yielding
+    def _tell(self, *, is_yielding: bool, is_making_room: bool) -> None:
+        if (is_yielding, is_making_room) != (self.is_yielding, self.is_making_room):
+            self.is_yielding, self.is_making_room = is_yielding, is_making_room
             if self.on_change:
                 self.on_change()
 

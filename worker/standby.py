@@ -6,7 +6,7 @@ It costs Redis next to nothing where nothing waits; the workers are asked for on
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
 from shared.claims import Claims, Doorbell, LeaseLost
@@ -14,7 +14,7 @@ from shared.errors import Fault
 from shared.queue import Queue
 from shared.window import Window
 
-from .demand import Later, Me, Need, decide, need_of
+from .demand import Begun, Later, Me, Need, begun, decide, need_of
 from .stand import Stand
 
 # Only time makes some entries mine to take; who stands by can wait a little longer for that.
@@ -53,6 +53,7 @@ class Standby:
         self._stands_by = stands_by
         self._need: Need = "none"
         self._needed_since_s = 0.0
+        self._begun: Begun = {}
 
     async def run(self) -> None:
         """Watch for ever, while the model is not loaded.
@@ -77,21 +78,24 @@ class Standby:
         oldest_s = _oldest_s(window)
         if oldest_s is None:
             self._note("none")
+            self._begun = {}
             self._stand.want("none")
             if window.another_is_free:
                 await asyncio.sleep(LOOK_EVERY_S)
             await self._doorbell.wait(window.behind, SLOW_BELL_MS)
             return
-        after_s = await self._decide(oldest_s)
+        after_s = await self._decide(oldest_s, _kept_from(window) - {self._claims.host})
         await asyncio.sleep(min(LOOK_EVERY_S, max(0.01, after_s)))
 
-    async def _decide(self, oldest_s: float) -> float:
+    async def _decide(self, oldest_s: float, kept_from: Collection[str]) -> float:
         """Want it or not; returns when to decide anew."""
-        survey = await self._queue.survey()
-        me = Me(self._claims.worker_id, self._stand.load_s)
-        need = need_of(survey, oldest_s, me)
+        survey, now_s = await self._queue.survey(), time.monotonic()
+        me = Me(self._claims.worker_id, self._stand.load_s, self._stand.is_making_room)
+        self._begun = begun(self._begun, survey, now_s)
+        lasting_s = {each: now_s - since_s for each, since_s in self._begun.items()}
+        need = need_of(survey, oldest_s, me, kept_from=kept_from, lasting_s=lasting_s)
         self._note(need)
-        decided = decide(need, time.monotonic() - self._needed_since_s, survey, me)
+        decided = decide(need, now_s - self._needed_since_s, survey, me)
         # Once it is wanted here it stays so: making room may take longer than others would have taken.
         if isinstance(decided, Later) and not (self._stand.is_wanted and need != "none"):
             self._stand.want("none")
@@ -109,3 +113,8 @@ def _oldest_s(window: Window) -> float | None:
     if window.waiting:
         return max(0.0, window.now_s - min(job.arrived for job in window.waiting))
     return 0.0 if window.suspect else None
+
+
+def _kept_from(window: Window) -> set[str]:
+    """The hosts that should not take one of the jobs that wait, since they gave it back."""
+    return {job.not_on for job in window.waiting if job.not_on} | ({window.suspect_not_on} - {""})

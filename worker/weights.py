@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from shared.errors import Fault, Refused
+from shared.supply import Supply
 
 _CATALOG = (sys.executable, "-P", "-m", "worker.catalog")
 
@@ -42,8 +43,10 @@ class _Line(msgspec.Struct):
     adapter: str | None = None
 
 
-async def fetch(name: str, on_progress: Callable[[str, float | None], None]) -> Found:
+async def fetch(name: str, on_progress: Callable[[str, float | None], None], supply: Supply | None = None) -> Found:
     """Bring the model of this name to the machine; the empty name is MLX_MODEL_PATH's, or the default.
+
+    It is taken from machines of the pool where these are known to have it.
 
     Raises:
         Refused: no such model, or it can't be had from here; the message says what to do.
@@ -51,11 +54,16 @@ async def fetch(name: str, on_progress: Callable[[str, float | None], None]) -> 
 
     """
     pipe = asyncio.subprocess.PIPE
+    whence = ("--from-pool",) if supply else ()
     process = await asyncio.create_subprocess_exec(
-        *_CATALOG, "pull", "--json", "--", name, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
+        *_CATALOG, "pull", "--json", *whence, "--", name, stdin=pipe, stdout=pipe, stderr=pipe
     )
+    assert process.stdin
     assert process.stdout
     assert process.stderr
+    if supply:
+        process.stdin.write(msgspec.json.encode(supply))
+    process.stdin.close()
     try:
         words = asyncio.create_task(process.stderr.read())
         found = None

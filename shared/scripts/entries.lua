@@ -25,10 +25,10 @@ local function host_of(wid) return string.match(wid, '^(.*)%.[^.]*%.[^.]*$') end
 
 local function live_workers(now) return redis.call('ZRANGEBYSCORE', T .. ':workers', '(' .. int(now), '+inf') end
 
--- Nobody is waited for who has not loaded the model: it may never have to.
+-- Who has not loaded the model counts as well: it does so for what no other host should take.
 local function other_host_lives(host, now)
   for _, wid in ipairs(live_workers(now)) do
-    if host_of(wid) ~= host and redis.call('HGET', T .. ':worker:' .. wid, 'state') ~= 'standby' then return true end
+    if host_of(wid) ~= host then return true end
   end
   return false
 end

@@ -1,10 +1,10 @@
 -- What waits for somebody like me: the window of each class, filled up, and who has served what it begins with.
 -- KEYS  1 the queue's prefix
 -- ARGV  1 me (incarnation)  2 my host
--- RETURNS  {'OK', now_ms, another is free (0|1), {suspect, due (0|1)}, {last re, hi, std, lo, sus},
---           {entry, tenant, outline, home's name or '', its place in `homes` from 1, or 0}, …} · {'DEAD'}: no lease
---          `suspect`: one that waits to run alone, or ''; due: I have to make room for it. `last …`: the ids behind which
---          a doorbell can wait
+-- RETURNS  {'OK', now_ms, another is free (0|1), {suspect, due (0|1), not on}, {last re, hi, std, lo, sus},
+--           {entry, tenant, outline, home's name or '', its place in `homes` from 1, or 0, not on}, …} · {'DEAD'}: no lease
+--          `suspect`: one that waits to run alone, or ''; due: I have to make room for it. `not on`: the host that gave it
+--          back, or ''. `last …`: the ids behind which a doorbell can wait
 -- Atomic, since an entry is read into the window and has its record there, or neither.
 local me, host = ARGV[1], ARGV[2]
 local now = now_ms()
@@ -76,11 +76,11 @@ local function home_of(outline)
 end
 
 -- Nobody buried me, so my jobs are still mine; but a lease that ended takes no more of them before it is renewed.
-local is_late, suspect, is_due = lease <= now, '', 0
+local is_late, suspect, is_due, not_on = lease <= now, '', 0, ''
 if not is_late then
   local entry_id, fields = first_suspect(host, now)
   if entry_id then
-    suspect = 'sus:' .. entry_id
+    suspect, not_on = 'sus:' .. entry_id, fields.not_on or ''
     is_due = is_to_make_room(me, entry_id, fields.not_on, now) and 1 or 0
   end
 end
@@ -105,8 +105,9 @@ for _, class in ipairs(filled) do
   for _, found in ipairs(open_in(class)) do
     local entry_id, seen = found[1], found[2]
     if not is_for_another_version(seen.v, now) and not is_kept_from(host, seen.not_on, entry_id, now) then
-      told[#told + 1] = {class .. ':' .. entry_id, seen.tenant, seen.outline, home_of(seen.outline)}
+      local wid, place = home_of(seen.outline)
+      told[#told + 1] = {class .. ':' .. entry_id, seen.tenant, seen.outline, wid, place, seen.not_on or ''}
     end
   end
 end
-return {'OK', int(now), another_is_free(me, now) and 1 or 0, {suspect, is_due}, last, unpack(told)}
+return {'OK', int(now), another_is_free(me, now) and 1 or 0, {suspect, is_due, not_on}, last, unpack(told)}

@@ -1,5 +1,5 @@
 -- The words that looking and taking share: which entries are for whom, what can be run at all, who is home to what.
-local VERSION, NOT_ON_MS, ROOM_AFTER_MS, HOME_MS = '1', 5000, 3000, 1200000
+local VERSION, NOT_ON_MS, NOT_ON_LOADING_MS, ROOM_AFTER_MS, HOME_MS = '1', 5000, 30000, 3000, 1200000
 
 -- Whether a worker announces this version of the protocol: then its entries are for that one, else for nobody.
 local function somebody_knows(version, now)
@@ -11,9 +11,20 @@ end
 
 local function is_for_another_version(v, now) return v and v ~= VERSION and somebody_knows(v, now) end
 
--- For a while, what a host gave back is for the others, if there are any.
+-- Whether another host will be ready soon.
+local function other_host_comes(host, now)
+  for _, wid in ipairs(live_workers(now)) do
+    local told = host_of(wid) ~= host and redis.call('HMGET', T .. ':worker:' .. wid, 'state', 'coming')
+    if told and (told[1] == 'loading' or told[1] == 'standby' and told[2] == '1') then return true end
+  end
+  return false
+end
+
+-- For a while, what a host gave back is for the others, if there are any; for longer while one of them is loading.
 local function is_kept_from(host, not_on, entry_id, now)
-  return not_on == host and now - ms_of(entry_id) < NOT_ON_MS and other_host_lives(host, now)
+  if not_on ~= host then return false end
+  local age = now - ms_of(entry_id)
+  return age < NOT_ON_MS and other_host_lives(host, now) or age < NOT_ON_LOADING_MS and other_host_comes(host, now)
 end
 
 -- The first suspect, if it is one for this host: looked at before it is read, since what the group has delivered can't
@@ -31,7 +42,7 @@ local function is_to_make_room(me, entry_id, not_on, now)
   if now - ms_of(entry_id) < ROOM_AFTER_MS then return false end
   local first
   for _, wid in ipairs(live_workers(now)) do
-    local may_take = host_of(wid) ~= not_on or not other_host_lives(not_on, now)
+    local may_take = not is_kept_from(host_of(wid), not_on, entry_id, now)
     if may_take and redis.call('HGET', T .. ':worker:' .. wid, 'state') == 'ready' and (not first or wid < first) then first = wid end
   end
   return first == me

@@ -9,7 +9,7 @@ from shared.claims import Claims, Doorbell, LeaseLost, Row
 from shared.event import Cancelled, Error
 from tests.claiming import claim
 
-from .conftest import BODY, Lab, Labs, started, token
+from .conftest import BODY, HOUR_MS, Lab, Labs, started, token
 
 
 async def test_a_claim_is_the_next_attempt_with_all_a_worker_needs(lab: Labs) -> None:
@@ -219,6 +219,23 @@ async def test_a_job_handed_over_is_not_taken_by_the_host_that_gave_it(lab: Labs
         assert (await here.claim_one(other)).attempt == 2
 
 
+async def test_a_job_handed_over_keeps_its_class(lab: Labs) -> None:
+    """It comes back first, and is bulk work all the same: in the engine its prompt steps aside. By plain XADD, too."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.submit("one", job_class="lo")
+        direct = await here.xadd("lo", body=BODY)
+
+        first = await here.claim(worker, 2)
+        for job in first:
+            await worker.release(job.id, 1)
+        again = await here.claim(worker, 2)
+
+        assert {job.id for job in again} == {"one", direct}
+        assert [job.entry[:3] for job in again] == ["re:", "re:"]
+        assert [(job.job_class, job.is_bulk) for job in [*first, *again]] == [("lo", True)] * 4
+
+
 async def test_a_job_handed_over_comes_back_when_there_is_no_other_host(lab: Labs) -> None:
     """A wish must not strand a job: the only machine takes it again at once."""
     async with lab() as here:
@@ -229,14 +246,15 @@ async def test_a_job_handed_over_comes_back_when_there_is_no_other_host(lab: Lab
         assert (await here.claim_one(await here.worker("mac1"))).attempt == 2
 
 
-async def _age_given_back(here: Lab, job_id: str) -> None:
+async def _age_given_back(here: Lab, job_id: str, *, by_ms: int = HOUR_MS) -> None:
     """Make an entry of `re` old: ids are times, so it is written anew under an old one."""
+    old = f"{await here.now_ms() - by_ms}-1"
     stream = here.keys.jobs("re")
     entries: list[tuple[bytes, dict[bytes, bytes]]] = await here.redis("XRANGE", stream, "-", "+")
     await here.redis("DEL", stream)
-    await here.redis("XADD", stream, "5-1", *(word for pair in entries[0][1].items() for word in pair))
+    await here.redis("XADD", stream, old, *(word for pair in entries[0][1].items() for word in pair))
     await here.redis("XGROUP", "CREATE", stream, "workers", 0)
-    await here.redis("HSET", here.keys.job(job_id), "entry", "re:5-1")
+    await here.redis("HSET", here.keys.job(job_id), "entry", f"re:{old}")
 
 
 async def test_a_job_handed_over_waits_five_seconds_for_another_host_at_most(lab: Labs) -> None:
@@ -249,6 +267,27 @@ async def test_a_job_handed_over_waits_five_seconds_for_another_host_at_most(lab
         await _age_given_back(here, "one")
 
         assert (await here.claim_one(same_host)).attempt == 2
+
+
+@pytest.mark.parametrize(
+    ("told", "waits"),
+    [({"state": "loading"}, True), ({"state": "standby", "coming": 1}, True), ({"state": "standby"}, False)],
+)
+async def test_it_waits_longer_for_a_host_that_will_be_ready_soon(
+    lab: Labs, told: dict[str, str | int | float], *, waits: bool
+) -> None:
+    """One that loads the model for it, or makes room; one that merely could is waited for as long as any other."""
+    async with lab() as here:
+        giver, other = await here.worker("mac1"), await here.worker("mac2")
+        await other.beat(told)
+        await here.running("one", giver)
+        await giver.release("one", 1, not_on="mac1")
+        at_once = await here.claim(giver)
+        await _age_given_back(here, "one", by_ms=10_000)
+
+        assert (await other.look()).waiting[0].not_on == "mac1"
+        assert at_once == []
+        assert [job.id for job in await here.claim(giver)] == ([] if waits else ["one"])
 
 
 async def test_a_suspect_runs_only_on_a_worker_that_holds_nothing(lab: Labs) -> None:

@@ -69,6 +69,22 @@ async def test_a_second_death_on_the_same_machine_is_no_proof_while_another_live
         assert await here.waiting() == {"sus": 1}
 
 
+async def test_a_machine_that_has_not_loaded_the_model_is_one_that_could_say_so(lab: Labs) -> None:
+    """With models on demand one is loaded and the others stand by: those load it for the job, which waits for them."""
+    async with lab() as here:
+        sick = await here.worker("sick")
+        await here.submit("innocent")
+        await _die(here, sick)
+        claimed = await here.claim_one(sick)
+        other = await here.worker("well", state="standby")
+
+        await sick.fail([("innocent", claimed.attempt, 0)])
+
+        seen = await other.look()
+        assert (seen.suspect[:4], seen.suspect_not_on) == ("sus:", "sick")
+        assert await here.claim(sick) == []
+
+
 async def test_a_suspect_that_showed_sixteen_tokens_starts_with_a_clean_sheet(lab: Labs) -> None:
     """One death long ago must not count with one long after."""
     async with lab() as here:

@@ -7,8 +7,8 @@ from worker.book import Book
 from worker.run import Run
 
 
-def run(name: str, *, entry: str = "std:1-1", prompt_tokens: int = 10) -> Run:
-    claimed = Claimed(name, 1, entry, b"{}", 0, 9_000, 1_000, "", "", "", 1_500)
+def run(name: str, *, entry: str = "std:1-1", job_class: str = "", prompt_tokens: int = 10) -> Run:
+    claimed = Claimed(name, 1, entry, b"{}", 0, 9_000, 1_000, "", "", "", 1_500, job_class=job_class)
     return Run(claimed, f"{name}/1/1", prompt_tokens_estimate=prompt_tokens)
 
 
@@ -25,6 +25,17 @@ def test_the_load_is_what_the_book_holds() -> None:
 
     assert (both.held, both.prefill_tokens, both.holds_suspect) == (2, 20, True)
     assert (one.held, one.prefill_tokens, one.holds_suspect) == (1, 4, False)
+
+
+def test_bulk_work_is_counted_apart_however_it_came_back() -> None:
+    """Its prompts step aside: who reads one takes a chat at once, also where it runs a second time."""
+    book = Book()
+    book.open(run("new", entry="lo:1-1", job_class="lo"))
+    book.open(run("again", entry="re:1-1", job_class="lo"))
+
+    load = book.load(slots=4, prefill_tokens_per_second=1.0)
+
+    assert (load.prefill_tokens, load.bulk_prefill_tokens) == (0, 20)
 
 
 def test_a_run_that_was_closed_is_not_found() -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.conftest import Eventually
+
 from .conftest import Sites, engines_of
 
 
@@ -109,18 +111,43 @@ async def test_a_pinned_model_stays(site: Sites) -> None:
         assert (await b.becomes("standby")).unloads == 1
 
 
-async def test_a_model_that_nobody_asks_for_leaves_where_that_is_wanted(site: Sites) -> None:
+async def test_a_model_that_nobody_asks_for_leaves_where_that_is_wanted(site: Sites, eventually: Eventually) -> None:
     """`--keep-loaded-s`: the memory is free again for other programs."""
     async with site() as here:
         machine = here.start_models("m", keep_loaded_s="1")
         await here.becomes("standby")
         await here.story(await here.put())
 
-        await here.becomes("ready")
-        view = await here.becomes("standby")
+        async def is_unloaded() -> bool:
+            view = await here.view()
+            return (view.state, view.loads, view.unloads, view.memory_bytes) == ("standby", 1, 1, 0)
 
-        assert (view.loads, view.unloads, view.memory_bytes) == (1, 1, 0)
+        await eventually(is_unloaded)
         assert engines_of(machine) == []
+
+
+@pytest.mark.long
+async def test_one_machine_gives_way_and_the_other_keeps_its_model(site: Sites, eventually: Eventually) -> None:
+    """A single job for another model, while long ones run on both: the machine that makes room first is left to it."""
+    async with site() as here:
+        other = here.beside("other")
+        machines = [here.start_models("m", "other", engine="--step-ms 20", slots=1) for _ in range(2)]
+        for machine in machines:
+            await other.becomes("standby", machine)
+        long = [await here.put(f"long {n}", max_tokens=350) for n in range(2)]
+        for job in long:
+            await here.has_tokens(job)
+
+        passing = await other.put()
+
+        async def has_waited() -> bool:
+            return (await other.queue.survey()).oldest_wait_ms > 2_500  # by then both would have given way
+
+        await eventually(has_waited)
+        states = [view.state for view in (await here.queue.survey()).live_workers]
+        assert sorted(states) == ["ready", "standby"]
+        for story in [await other.story(passing), *[await here.story(job) for job in long]]:
+            story.assert_undisturbed()
 
 
 @pytest.mark.long

@@ -28,6 +28,24 @@ async def test_an_engine_killed_while_it_loads_is_started_again(site: Sites, eve
         assert "engine_died" in machine.said
 
 
+@pytest.mark.long
+async def test_a_job_whose_engine_died_goes_on_where_the_model_is_not_loaded_yet(site: Sites) -> None:
+    """It may be that machine's fault: another one loads the model for it, though the first has free seats."""
+    async with site() as here:
+        first = here.start_models("m", engine="--step-ms 300")
+        await here.becomes("standby")
+        job = await here.put(max_tokens=12)
+        await here.has_tokens(job)
+        second = here.start_models("m", engine="--load-ms 1000")
+        await here.becomes("standby", second)
+
+        os.kill(engines_of(first)[0], signal.SIGKILL)
+
+        story = await here.story(job)
+        story.assert_undisturbed()
+        assert [start.worker.partition(".")[0] for start in story.starts] == [first.name, second.name]
+
+
 async def test_a_drain_hands_over_what_all_models_run(site: Sites) -> None:
     """SIGTERM with two models busy and one that stands by: every stream goes on elsewhere, and the worker has left."""
     async with site() as here:

@@ -223,3 +223,13 @@ def _second(
     loaded = [each for each in wants if each.queue in decided.load]
     kept += [Resident(each.queue, each.size, now_s, now_s, is_busy=True) for each in loaded]
     return kept, {each.queue for each in loaded}
+
+
+def test_it_is_told_for_whom_room_is_made() -> None:
+    """Where it is there, where idle ones leave, where a busy one gives way; not where nothing can be done yet."""
+    idle, busy = here("a", 8, used_s=5), here("a", 8, used_s=0, ready_s=60, is_busy=True)
+
+    seen: list[tuple[list[Resident], float]] = [([], 10), ([idle], 10), ([busy], 10), ([busy], 1)]
+    rooms = [arrange(residents, [want("b", 8, since_s=since_s)], RULES, NOW).room_for for residents, since_s in seen]
+
+    assert rooms == [{"b"}, {"b"}, {"b"}, set()]

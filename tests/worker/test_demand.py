@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.survey import Survey, WorkerView
-from worker.demand import GRACE_S, MOST_HOLD_S, Later, Load, Me, decide, need_of
+from worker.demand import GRACE_S, MOST_HOLD_S, Later, Load, Me, begun, decide, need_of
 
 
 def view(name: str, state: str = "standby", **told: Any) -> WorkerView:
@@ -27,6 +27,7 @@ VIEWS = st.builds(
     st.sampled_from(["standby", "loading", "ready", "draining", "sick"]),
     load_s=st.floats(0, 100),
     progress=st.floats(0, 1),
+    coming=st.booleans(),
     slots=st.integers(0, 4),
     busy=st.integers(0, 4),
     job_seconds=st.floats(0, 30),
@@ -67,11 +68,14 @@ def test_a_long_line_is_relieved() -> None:
 
 
 def test_who_will_be_ready_sooner_is_waited_for() -> None:
-    """One that has loaded for a while, or loads quickly; not one that takes longer, or far longer than it said."""
+    """One that has loaded for a while, or loads quickly; not one that takes longer, or far longer than it said.
+
+    For how long the job has waited says nothing of that: it may have waited before the loading began.
+    """
     half_way = view("b", "loading", load_s=8.0, progress=0.5)
 
-    assert need_of(seen(half_way), 1.0, ME) == "none"
-    assert need_of(seen(half_way), 30.0, ME) == "urgent"
+    assert need_of(seen(half_way), 300.0, ME) == "none"
+    assert need_of(seen(half_way), 30.0, ME, lasting_s={("b", "loading"): 30.0}) == "urgent"
     assert need_of(seen(view("b", "loading", load_s=60.0, progress=0.1)), 1.0, ME) == "urgent"
 
 
@@ -91,6 +95,48 @@ def test_equals_are_told_apart_by_their_names() -> None:
 
     assert decide("urgent", 0.0, survey, Me("a", 2.0)) == Load()
     assert decide("urgent", 0.0, survey, Me("b", 2.0)) == Later(GRACE_S)
+
+
+def test_when_a_loading_began_is_when_it_was_first_seen() -> None:
+    """Making room is another beginning; what is over is forgotten."""
+    first = begun({}, seen(view("a", "loading"), view("b", coming=True), view("c")), 1.0)
+    second = begun(first, seen(view("a", "loading"), view("b", "loading")), 2.0)
+
+    assert first == {("a", "loading"): 1.0, ("b", "standby"): 1.0}
+    assert second == {("a", "loading"): 1.0, ("b", "loading"): 2.0}
+
+
+def test_one_makes_room_and_the_others_keep_what_they_have() -> None:
+    """One job for another model must not have all machines give up the one that they serve."""
+    comes, idle = view("b", load_s=11.0, coming=True), Me("a", 0.5)
+    survey = seen(view("a", load_s=11.0), comes)
+
+    assert need_of(survey, 20.0, Me("a", 11.0)) == "none"
+    assert need_of(survey, 20.0, Me("a", 11.0), lasting_s={("b", "standby"): 60.0}) == "urgent"
+    assert need_of(survey, 20.0, idle) == "urgent"
+
+
+@given(loads=st.lists(st.sampled_from([1.0, 11.0, 12.0]), min_size=1, max_size=5))
+def test_of_all_who_make_room_one_goes_on(loads: list[float]) -> None:
+    """Those that began at the same moment see each other: the soonest stays at it."""
+    standing = [view(name, load_s=load_s, coming=True) for name, load_s in zip("abcde", loads, strict=False)]
+    survey = seen(*standing)
+
+    stay = [each.id for each in standing if need_of(survey, 9.0, Me(each.id, each.load_s, True)) == "urgent"]
+
+    assert stay == [min(standing, key=lambda each: (each.load_s, each.id)).id]
+
+
+def test_what_the_only_ready_host_gave_back_is_urgent() -> None:
+    """Its free seats are none for that job; another ready host's are, and one that loads there is waited for."""
+    here = view("b", "ready", slots=4, host="b")
+    there = view("c", "ready", slots=4, host="c")
+    comes = view("d", "loading", load_s=3.0, host="d")
+
+    assert need_of(seen(here), 0.1, ME, kept_from=["b"]) == "urgent"
+    assert need_of(seen(here, there), 0.1, ME, kept_from=["b"]) == "none"
+    assert need_of(seen(here, comes), 0.1, ME, kept_from=["b"]) == "none"
+    assert need_of(seen(here), 0.1, ME, kept_from=["gone"]) == "none"
 
 
 @given(survey=SURVEYS, oldest_s=st.floats(0, 300), load_s=st.floats(0.001, 100), needed_s=st.floats(0, 300))

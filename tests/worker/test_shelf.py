@@ -70,6 +70,21 @@ async def test_a_busy_one_is_told_to_take_no_more(eventually: Eventually) -> Non
         assert a.state == "here"
 
 
+async def test_a_model_whose_queue_was_left_is_wanted_no_more(eventually: Eventually) -> None:
+    """It waited for room when an operator drained it: the room is the others' again."""
+    a, b = Stand("a", size=6, pinned=False), Stand("b", size=6, pinned=False)
+    async with shelf(a, b):
+        loaded(a)
+        a.note(is_busy=True)
+        b.want("urgent")
+        await eventually(lambda: a.is_yielding and b.is_making_room)
+
+        b.left()
+
+        await eventually(lambda: not a.is_yielding)
+        assert (b.state, b.is_wanted, b.is_making_room) == ("away", False, False)
+
+
 async def test_how_soon_it_could_serve_has_all_in_it() -> None:
     """Loading, bringing it here, and what has to leave before; while it rests, the rest as well."""
     a = Stand("a", size=6, load_s=2, fetch_s=50, pinned=False)

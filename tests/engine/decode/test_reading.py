@@ -82,3 +82,24 @@ def test_bulk_work_is_passed_only_so_often() -> None:
 
     assert turns.index(True) == 11
     assert turns.count(True) == 1
+
+
+def test_a_long_prompt_of_bulk_work_steps_aside_only_so_often() -> None:
+    """Long ones that come in person one after the other don't keep it from being read: after eleven it is its turn."""
+    decoder = decoder_of(KINDS["full attention"]())
+    keys = iter(range(10, 40))
+    told: dict[int, list[int]] = {}
+    decoder.add(BULK)
+    decoder.admit()
+    decoder.prefill()
+
+    while BULK.key not in told:
+        if not decoder.waiting:
+            decoder.add(replace(CHAT, key=next(keys)))
+        decoder.admit()
+        for each in decoder.decode():
+            told.setdefault(each.key, []).append(each.token)
+        decoder.drop({key for key, ids in told.items() if len(ids) == 6})
+        decoder.prefill()
+
+    assert len(told) == 12

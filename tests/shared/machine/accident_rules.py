@@ -104,7 +104,7 @@ class AccidentRules(WorkerRules):
         await self.here.let_deadline_pass(job.id, by_ms=1_000_000 if is_overdue else 1)
         job.lateness, job.is_timed = ("overdue" if is_overdue else "late"), True
 
-    @deed(number=NUMBER, by_ms=st.sampled_from([4_000, 6_000]), when=_can_age)
+    @deed(number=NUMBER, by_ms=st.sampled_from([4_000, 6_000, 40_000]), when=_can_age)
     async def wait_long(self, number: int, by_ms: int) -> None:
         """Let what was given back, or is suspected, have waited for seconds."""
         await age(self.here, self.world, self.sight, pick(_ageing(self), number), by_ms)

@@ -6,7 +6,7 @@ from worker.placement import WHEEL
 
 from .world import SLOTS, WINDOW, Entry, Job, Worker, World, conclude, conclude_cancelled, drop, enroll
 
-NOT_ON_MS, ROOM_AFTER_MS = 5_000, 3_000
+NOT_ON_MS, NOT_ON_LOADING_MS, ROOM_AFTER_MS = 5_000, 30_000, 3_000
 
 
 class Grant(NamedTuple):
@@ -17,6 +17,7 @@ class Grant(NamedTuple):
     stream: str
     seq: int
     body: bytes
+    job_class: str
 
 
 class Seen(NamedTuple):
@@ -33,7 +34,7 @@ def look(world: World, worker_id: str, now_ms: int) -> Seen | Literal["lease los
     worker = world.workers.get(worker_id)
     if worker is None or worker.lease == "gone":
         return "lease lost"
-    is_free = any(other.busy < SLOTS for other in world.alive() if other is not worker)
+    is_free = any(other.busy < SLOTS for other in _ready(world) if other is not worker)
     if worker.lease == "ended":
         return Seen([], is_free, None, is_suspect_due=False)
     suspect = next((entry for entry in world.waiting("sus")[:1] if _is_for(world, worker, entry, now_ms)), None)
@@ -80,6 +81,10 @@ def in_turn(worker: Worker, seen: Seen, free: int, held: int) -> list[Entry]:
     return taken or ([seen.suspect] if seen.suspect and not held else [])
 
 
+def _ready(world: World) -> list[Worker]:
+    return [worker for worker in world.alive() if worker.state == "ready"]
+
+
 def _age_ms(entry: Entry, now_ms: int) -> int:
     return now_ms - int(entry.id.partition("-")[0])
 
@@ -89,14 +94,16 @@ def _is_capped(world: World, entry: Entry) -> bool:
 
 
 def _is_for(world: World, worker: Worker, entry: Entry, now_ms: int) -> bool:
-    is_for_others = entry.not_on == worker.host and world.another_host_lives(worker.host)
-    return not is_for_others or _age_ms(entry, now_ms) >= NOT_ON_MS
+    if entry.not_on != worker.host:
+        return True
+    if _age_ms(entry, now_ms) < NOT_ON_MS:
+        return not world.another_host_lives(worker.host)
+    return _age_ms(entry, now_ms) >= NOT_ON_LOADING_MS or not world.another_host_comes(worker.host)
 
 
 def _has_to_make_room(world: World, worker: Worker, suspect: Entry, now_ms: int) -> bool:
     """Whether a suspect has waited so long that this worker, the first that may take it, must become empty for it."""
-    is_bound = world.another_host_lives(suspect.not_on)
-    may_take = [other.id for other in world.alive() if other.host != suspect.not_on or not is_bound]
+    may_take = [other.id for other in _ready(world) if _is_for(world, other, suspect, now_ms)]
     return _age_ms(suspect, now_ms) >= ROOM_AFTER_MS and bool(may_take) and min(may_take) == worker.id
 
 
@@ -133,4 +140,4 @@ def _grant(worker: Worker, job: Job) -> Grant:
     job.state, job.owner, job.mark = "running", worker.id, job.seq
     job.is_timed = True
     worker.turn += 1
-    return Grant(job.id, job.attempt, job.entry.stream, job.seq, job.entry.body)
+    return Grant(job.id, job.attempt, job.entry.stream, job.seq, job.entry.body, job.job_class)

@@ -16,10 +16,11 @@ from .producer_rules import NUMBER, SELDOM
 from .promises import MAX_BARREN
 from .sight import look
 from .stage import Run, Said, Stage, agree, answer, deed, pick
-from .world import Entry
+from .world import Entry, Telling
 
 HOSTS = ("mac0", "mac1")
 FEW = st.integers(0, 3)
+STATES: list[Telling] = ["ready", "ready", "ready", "loading", "standby", "coming"]
 COUNTS = st.lists(FEW, min_size=1, max_size=3)
 
 
@@ -34,12 +35,15 @@ def _has_past(self: Stage) -> bool:
 class WorkerRules(Stage):
     """Who answers."""
 
-    @deed(number=NUMBER, busy=FEW)
-    async def beat(self, number: int, busy: int) -> None:
-        """Renew a lease, and tell how busy the worker is."""
+    @deed(number=NUMBER, busy=FEW, state=st.sampled_from(STATES))
+    async def beat(self, number: int, busy: int, state: Telling) -> None:
+        """Renew a lease, and tell how busy the worker is, and whether it has loaded the model."""
         worker = self.worker(number)
-        expected = working.beat(self.world, worker.worker_id, busy)
-        agree(expected, await answer(worker.beat({"busy": busy})) or "ok")
+        expected = working.beat(self.world, worker.worker_id, busy, state)
+        is_coming = state == "coming"
+        told: dict[str, str | int | float] = {"busy": busy, "state": "standby" if is_coming else state}
+        told["coming"] = int(is_coming)
+        agree(expected, await answer(worker.beat(told)) or "ok")
 
     @deed(number=NUMBER, free=st.integers(1, 3), yields=SELDOM, is_lost=SELDOM, counts=COUNTS)
     async def claim(self, number: int, free: int, yields: bool, is_lost: bool, counts: list[int]) -> None:
@@ -279,7 +283,7 @@ def _name(entry: Entry) -> str:
 
 
 def _grant(job: Claimed) -> claiming.Grant:
-    return claiming.Grant(job.id, job.attempt, job.entry.partition(":")[0], job.seq, job.body)
+    return claiming.Grant(job.id, job.attempt, job.entry.partition(":")[0], job.seq, job.body, job.job_class)
 
 
 def _first(run: Run, events: Sequence[AnyEvent]) -> int:

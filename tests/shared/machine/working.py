@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from .world import CLASSES, DEAD_AFTER, Job, World, conclude, end, give_back, poison, return_entry
+from .world import CLASSES, DEAD_AFTER, Job, Telling, World, conclude, end, give_back, poison, return_entry
 
 YOUNG_TOKENS, STRIKES, HAND_BACKS = 16, 2, 3
 
@@ -16,12 +16,12 @@ def _mine(world: World, worker_id: str, job_id: str, attempt: int) -> Job | None
     return job if job and job.owner == worker_id and job.attempt == attempt else None
 
 
-def beat(world: World, worker_id: str, busy: int) -> Literal["ok", "lease lost"]:
+def beat(world: World, worker_id: str, busy: int, state: Telling) -> Literal["ok", "lease lost"]:
     """Renew a lease."""
     worker = world.workers.get(worker_id)
     if worker is None or worker.lease == "gone":
         return "lease lost"
-    worker.lease, worker.busy = "live", busy
+    worker.lease, worker.busy, worker.state = "live", busy, state
     return "ok"
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 CLASSES = ("re", "hi", "std", "lo", "sus")
 DEAD_AFTER, SUSPECT_AFTER = 5, 3
 SLOTS = 2  # of each worker
+Telling = Literal["ready", "loading", "standby", "coming"]  # coming: it stands by, and makes room
 WINDOW = "~win"  # to whom entries are delivered that all may see, and nobody has
 
 
@@ -74,6 +75,7 @@ class Worker:
     id: str
     host: str
     lease: Literal["live", "ended", "gone"] = "live"
+    state: Telling = "ready"
     turn: int = 0
     busy: int = 0
 
@@ -114,6 +116,10 @@ class World:
     def another_host_lives(self, host: str) -> bool:
         """Whether anybody else could take what this machine should not."""
         return any(worker.host != host for worker in self.alive())
+
+    def another_host_comes(self, host: str) -> bool:
+        """Whether anybody else will be ready to soon."""
+        return any(worker.host != host and worker.state in {"loading", "coming"} for worker in self.alive())
 
 
 def drop(world: World, entry: Entry) -> None:
