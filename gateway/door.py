@@ -25,7 +25,9 @@ from .spans import Spans, end_span
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 LEFT = 499  # in logs and metrics only: the client left before there was an answer
 _ALWAYS_OPEN = frozenset({"/health/live"})
-_PAGE_FILES = "/page/"  # and "/": what a browser loads before somebody can type a key; nothing of it is the pool's
+# What a browser loads before somebody can type a key, and a bare machine before it has anything: none is the pool's.
+_OPEN = frozenset({"/", "/join"})
+_OPEN_FOLDERS = ("/page/", "/join/")
 _OPEN_WHILE_DRAINING = frozenset({"/health/live", "/health", "/metrics", "/pool"})
 
 
@@ -83,7 +85,7 @@ class Door:
         if path not in _ALWAYS_OPEN:
             if self._hosts:
                 self._hosts.check(scope["headers"])
-            if self._lock and not (path == "/" or path.startswith(_PAGE_FILES)):
+            if self._lock and not (path in _OPEN or path.startswith(_OPEN_FOLDERS)):
                 introduce(scope, self._lock.open(scope["headers"]))
         if self._drain.is_draining and path not in _OPEN_WHILE_DRAINING:
             raise Fault("draining", "This gateway stops; ask again.")

@@ -27,6 +27,7 @@ from .chat import Chat
 from .delivery import Tally
 from .drain import Drain
 from .following import Following
+from .join.surface import join_routes
 from .metrics.figures import Ledger
 from .metrics.process import Metrics
 from .models import model_routes
@@ -112,6 +113,7 @@ class Parts:
             *responses_routes(following),
             *bulk_routes(self.bulk),
             *anthropic_routes(following),
+            *join_routes(),
             *page_routes(self.pulse, self.broker, self.pool, queue_url=settings.redis_url),
         ]
         metrics = Metrics(self.tally, self.ledger, lambda: len(self.watch))

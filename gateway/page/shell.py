@@ -21,6 +21,7 @@ POST   /v1/messages, /v1/messages/count_tokens   as Anthropic's clients ask
 GET    /pool          workers, models, queues; /pool/events the same once a second
 GET    /pool/jobs/{id}   what befell a job, and where
 GET    /pool/dead     dead letters; POST /pool/dead/retry, /pool/dead/drop
+GET    /join          a shell script for a bare machine: curl -fsSL …/join | sh -s -- redis://HOST:PORT
 GET    /health        200 when a worker is ready; /health/live for this process alone
 GET    /metrics       Prometheus; ?scope=pool for all workers, Accept: application/json for a summary
 GET    /openapi.json  all of this for tools (OpenAPI 3.1)

@@ -22,6 +22,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     memory_limit_gb: float | None = None
     models_memory_gb: float | None = None
     name: str | None = None
+    share_models: str | None = None
+    asks_peers: bool = True
 
 
 def chosen_model(wish: Wish, seen: Seen, fits: Callable[[], Mapping[str, str]]) -> str | None:
@@ -67,6 +69,7 @@ def worker_flags(wish: Wish, model: str | None) -> tuple[str, ...]:
         "--memory-limit-gb": wish.memory_limit_gb,
         "--models-memory-gb": wish.models_memory_gb,
         "--name": wish.name,
+        "--share-models": wish.share_models,
     }
     return tuple(word for flag, value in given.items() if value is not None for word in (flag, str(value)))
 

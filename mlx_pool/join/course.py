@@ -17,6 +17,7 @@ from mlx_pool.up.part import Part
 from mlx_pool.up.screen import Screen
 from shared.connection import Broker, connect
 from shared.identity import is_run_of
+from shared.supply import Supply
 from shared.survey import Survey, WorkerView
 
 from . import words
@@ -27,13 +28,17 @@ from .stay import install
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """What is going to be done. `before`: the workers that were there; `fetched`: the model that is not here yet."""
+    """What is going to be done. `before`: the workers that were there; `fetched`: the model that is not here yet.
+
+    `supply` is who in the pool gives that, if anybody does.
+    """
 
     url: str
     host: str
     queue: str
     flags: tuple[str, ...]
     fetched: str | None
+    supply: Supply | None = None
     warnings: list[str]
     before: frozenset[str]
     began: float  # by the monotonic clock
@@ -65,7 +70,7 @@ def run_for_good(settled: Settled, screen: Screen, wait_s: float, *, as_json: bo
 
     """
     if settled.fetched is not None:
-        asyncio.run(fetch(settled.fetched, screen))
+        asyncio.run(fetch(settled.fetched, screen, settled.supply))
     for line in install(settled.flags, settled.env):
         screen.say(line)
     if wait_s > 0:
@@ -77,7 +82,7 @@ def run_for_good(settled: Settled, screen: Screen, wait_s: float, *, as_json: bo
 
 async def _run_here(settled: Settled, screen: Screen, *, as_json: bool) -> None:
     if settled.fetched is not None:
-        await fetch(settled.fetched, screen)
+        await fetch(settled.fetched, screen, settled.supply)
     argv = part_argv("worker", settled.flags)
     serving = Serving(Part(name="worker", stage="worker", argv=argv, env=settled.env), screen)
     watching: list[asyncio.Task[None]] = []

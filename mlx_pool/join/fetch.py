@@ -8,6 +8,7 @@ import msgspec
 from mlx_pool.part import part_argv
 from mlx_pool.up.notice import Notice
 from mlx_pool.up.screen import Screen
+from shared.supply import Supply
 
 from .fit import failure
 
@@ -20,8 +21,8 @@ class _Line(msgspec.Struct, frozen=True):
     progress: float | None = None
 
 
-async def fetch(name: str, screen: Screen) -> None:
-    """Fetch it; one that is here already takes a moment.
+async def fetch(name: str, screen: Screen, supply: Supply | None = None) -> None:
+    """Fetch it, from machines of the pool where these give it; one that is here already takes a moment.
 
     Raises:
         CommandError: it can't be had; the catalogue's words say why, and what to do.
@@ -29,13 +30,17 @@ async def fetch(name: str, screen: Screen) -> None:
     """
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *part_argv("worker.catalog", ("pull", "--json", "--", name)),
-        stdin=asyncio.subprocess.DEVNULL,
+        *part_argv("worker.catalog", ("pull", "--json", *(("--from-pool",) if supply else ()), "--", name)),
+        stdin=pipe,
         stdout=pipe,
         stderr=pipe,
     )
+    assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
+    if supply is not None:
+        process.stdin.write(msgspec.json.encode(supply))  # not among the arguments: it holds tokens
+    process.stdin.close()
     words = asyncio.create_task(process.stderr.read())
     try:
         async for raw in process.stdout:

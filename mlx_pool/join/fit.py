@@ -7,9 +7,11 @@ import msgspec
 
 from mlx_pool.failure import CommandError, Failed, Unusable
 from mlx_pool.part import part_argv
+from shared.supply import Supply
 
 _WITHIN_S: Final = 20.0
 _VOICE: Final = "mlx-pool models: "
+_MB: Final = 1_000_000
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,11 @@ def room_of(name: str) -> Room:
     if ended.returncode:
         raise failure(ended.returncode, ended.stderr)
     return msgspec.json.decode(ended.stdout, type=Room)
+
+
+def room_of_supply(supply: Supply) -> Room:
+    """Tell it of a model that only the pool has; its weights are all that is known of it."""
+    return Room(queue=supply.queue, present=False, memory_mb=-(-supply.bytes // _MB))
 
 
 def fits() -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from mlx_pool.terminal import clean
+from shared.supply import Supply
 from shared.survey import Survey, WorkerView
 
 from .fit import Room
@@ -44,12 +45,13 @@ def about_pool(place: str, queue: str, seen: Seen) -> str:
     return f"pool at {clean(place)}: {told}{waiting}{also}"
 
 
-def about_model(room: Room) -> str:
+def about_model(room: Room, supply: Supply | None = None) -> str:
     """Say what the model needs, and what is done to have it."""
     name = clean(room.queue)
     needs = f", needs about {room.memory_mb / 1_000:.1f} GB of memory" if room.memory_mb else ""
     of = f" of the {room.possible_mb / 1_000:.0f} GB that models may have here" if needs and room.possible_mb else ""
-    return f"{name} {'is here' if room.present else 'will be fetched'}{needs}{of}"
+    whence = f" from {', '.join(clean(source.id.partition('.')[0]) for source in supply.sources)}" if supply else ""
+    return f"{name} {'is here' if room.present else f'will be fetched{whence}'}{needs}{of}"
 
 
 def too_large(room: Room) -> str:

@@ -102,7 +102,7 @@ def run_command(tmp_path: Path) -> RunCommand:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=os.environ | {"MLX_POOL_DATA": str(tmp_path / "data"), "NO_COLOR": "1"} | env,
+            env=os.environ | {"MLX_POOL_DATA": str(tmp_path / "data"), "NO_COLOR": "1", "MLX_POOL_LAN": "off"} | env,
         )
         out, err = await process.communicate()
         assert process.returncode is not None

@@ -6,6 +6,7 @@ from mlx_pool.failure import Unusable
 from mlx_pool.up.part import Part, stop_order
 from mlx_pool.up.plan import (
     Flags,
+    bare_join_line,
     broker_hosts,
     check_flags,
     chosen_model,
@@ -89,6 +90,17 @@ def test_what_engines_may_have_is_told_to_each_worker() -> None:
     assert "--memory-limit-gb" not in words(worker_parts(Flags(), URL, "m", {})[0])
 
 
+def test_a_pool_that_is_open_gives_its_models_to_who_joins() -> None:
+    """By one worker for all; one on loopback listens nowhere, nor does one whose queue is not its own."""
+    first, second = worker_parts(Flags(workers=2, host="0.0.0.0"), URL, "m", {})
+    elsewhere = Flags(host="0.0.0.0", redis="redis://vm")
+
+    assert "--share-models 0.0.0.0" in words(first)
+    assert "--share-models" not in words(second)
+    assert "--share-models" not in words(worker_parts(Flags(), URL, "m", {})[0])
+    assert "--share-models" not in words(worker_parts(elsewhere, URL, "m", {})[0])
+
+
 def test_workers_of_one_machine_are_told_that_they_share_it() -> None:
     """Each would else believe that all memory is its own."""
     shared, alone = (worker_parts(Flags(workers=count), URL, "m", {})[0] for count in (3, 1))
@@ -117,6 +129,8 @@ def test_off_loopback_the_lines_to_copy_carry_address_and_secrets() -> None:
     flags = Flags(host="192.0.2.7")
 
     assert join_line(flags, URL, "m") == "mlx-pool join redis://:pass@192.0.2.7:7000/0 --model m"
+    bare = "curl -fsSL http://192.0.2.7:8081/join | sh -s -- redis://192.0.2.7:7000/0 --model m"
+    assert bare_join_line(flags, URL, "m") == bare
     assert curl_line(flags, Path("/d/api-key")).startswith(
         'curl -N http://192.0.2.7:8081/chat -H "Authorization: Bearer $(cat /d/api-key)" '
     )

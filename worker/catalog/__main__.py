@@ -28,6 +28,7 @@ from .progress import Progress, Style, shown, untold
 from .removal import find_removable, remove, size_bytes
 from .resolve import Resolved, resolve
 from .room import room_of
+from .supplied import bring_supplied, read_supply
 
 _MB = 1_000_000
 
@@ -64,6 +65,12 @@ def _machine(folder: Path) -> Machine:
 
 
 def _pull(arguments: argparse.Namespace) -> None:
+    if arguments.from_pool:
+        supply = read_supply(sys.stdin.buffer)
+        with shown(_style(arguments)) as progress:
+            model, folder = bring_supplied(arguments.name, supply, progress)
+        _done(arguments, model.queue, folder, model.adapter)
+        return
     model = resolve(arguments.name, models_dirs=models_folders(os.environ), env=os.environ)
     if model.source is not None:
         _warn_of_size(model)

@@ -11,6 +11,9 @@ def parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("list", help="show the models that have names here, where they are, and what fits")
     pull = commands.add_parser("pull", help="bring a model to this machine, and print its folder")
     pull.add_argument("name", metavar="NAME", help="a name of the list, or a Hugging Face id")
+    pull.add_argument(
+        "--from-pool", action="store_true", help="take it from machines of a pool, which stdin names, as JSON"
+    )
     importing = commands.add_parser("import", help="take in a model folder, an adapter folder or a GGUF file")
     _describe_import(importing)
     removing = commands.add_parser("rm", help="remove a model from this machine")

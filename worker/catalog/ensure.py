@@ -43,17 +43,18 @@ def bring(model: Resolved, progress: Progress, *, env: Mapping[str, str] = os.en
     return create(model.folder, fill, progress, resumes=isinstance(source, Hub))
 
 
-def create(folder: Path, fill: Fill, progress: Progress, *, resumes: bool = False) -> Path:
+def create(folder: Path, fill: Fill, progress: Progress, *, resumes: bool = False, partial: Path | None = None) -> Path:
     """Create a model folder by `fill`, unless another process just did; nobody sees it before it is whole.
 
-    `fill` gets an empty folder, or where it `resumes` the one in which it was cut short last time.
+    `fill` gets an empty folder, or where it `resumes` the one in which it was cut short last time; `partial` is where
+    that lies, if not in the usual place.
 
     Raises:
         Refused: something else lies there.
         Fault: it can't be written.
 
     """
-    partial = partial_of(folder)
+    partial = partial or partial_of(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with alone(folder, progress):
@@ -78,6 +79,11 @@ def create(folder: Path, fill: Fill, progress: Progress, *, resumes: bool = Fals
 def partial_of(folder: Path) -> Path:
     """Name the folder in which a model lies while it is not whole."""
     return folder.with_name(f".{folder.name}.partial")
+
+
+def pool_partial_of(folder: Path) -> Path:
+    """Name the folder in which a model lies while it comes from machines of the pool; another source begins anew."""
+    return folder.with_name(f".{folder.name}.from-pool")
 
 
 def _fill(source: Source, folder: Path, progress: Progress, env: Mapping[str, str]) -> None:

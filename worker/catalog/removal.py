@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.errors import Fault, Refused
 
-from .ensure import alone, partial_of
+from .ensure import alone, partial_of, pool_partial_of
 from .folders import folder_of
 from .progress import Progress
 from .resolve import resolve
@@ -27,7 +27,7 @@ def find_removable(name: str, models_dirs: Sequence[Path], env: Mapping[str, str
         raise Refused("missing_field", "Name the model to remove.", param="model")
     if not name.startswith((".", "/", "~")):
         for folder in (models_dir / folder_of(name) for models_dir in models_dirs):
-            if folder.is_dir() or partial_of(folder).is_dir():
+            if any(part.is_dir() for part in _parts(folder)):
                 return folder
     model = resolve(name, models_dirs=models_dirs, env=env)
     folder = (model.adapter or model.folder).absolute()
@@ -35,14 +35,14 @@ def find_removable(name: str, models_dirs: Sequence[Path], env: Mapping[str, str
         raise Refused(
             "invalid_value", f"{name} lies in {folder}, which is not mlx-pool's: remove it there.", param="model"
         )
-    if not (folder.is_dir() or partial_of(folder).is_dir()):
+    if not any(part.is_dir() for part in _parts(folder)):
         raise Refused("model_not_found", f"{name} is not on this machine.", param="model")
     return folder
 
 
 def size_bytes(folder: Path) -> int:
     """Count the bytes that removing the folder gives back; what it only links to is not among them."""
-    files = (path for part in (folder, partial_of(folder)) if part.is_dir() for path in part.rglob("*"))
+    files = (path for part in _parts(folder) if part.is_dir() for path in part.rglob("*"))
     return sum(path.stat().st_size for path in files if path.is_file() and not path.is_symlink())
 
 
@@ -63,7 +63,7 @@ def remove(folder: Path, progress: Progress) -> None:
                 # Away at once: half a model must not be taken for a whole one.
                 shutil.rmtree(gone, ignore_errors=True)
                 folder.rename(gone)
-            for rest in (gone, partial_of(folder)):
+            for rest in (gone, *_parts(folder)[1:]):
                 if rest.is_symlink():
                     rest.unlink()
                 elif rest.exists():
@@ -76,6 +76,11 @@ def is_served(folder: Path, commands: Iterable[str]) -> bool:
     """Tell whether one of these command lines is an engine that has loaded from the folder."""
     loaded = re.compile(rf"worker\.engine\b.* --(model|adapter) {re.escape(str(folder))}/?( |$)")
     return any(loaded.search(command) for command in commands)
+
+
+def _parts(folder: Path) -> tuple[Path, ...]:
+    """List the model's folder, and where it lies while it is not whole."""
+    return folder, partial_of(folder), pool_partial_of(folder)
 
 
 def _commands() -> list[str]:

@@ -19,7 +19,7 @@ from .conftest import GivenKeys, Headers
 from .routes import all_routes
 from .test_tenants import shown, start
 
-NOBODYS = {"/v1/models/{id:path}", "/page/{name:path}"}  # models are no tenant's: test_rights.py
+NOBODYS = {"/v1/models/{id:path}", "/page/{name:path}", "/join/{name}"}  # models are no tenant's: test_rights.py
 Names = Mapping[str, list[str]]  # what routes begin with, and what there is below them
 
 _DATE = re.compile(rb"date: [^\r]*\r\n")

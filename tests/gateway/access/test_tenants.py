@@ -126,6 +126,6 @@ async def test_every_route_is_closed_to_who_shows_no_key(serving: Serving, keys:
 
         for method, path in [*asked, ("GET", "/nowhere")]:
             answer = await served.http.request(method, path)
-            # The page's frame has no secrets: somebody has to type the key into it.
-            is_shut = path not in {"/health/live", "/", "/page/{name:path}"}
+            # The page's frame has no secrets: somebody has to type the key into it. Nor has what a bare machine needs.
+            is_shut = path not in {"/health/live", "/", "/page/{name:path}", "/join", "/join/{name}"}
             assert (answer.status_code == 401, path) == (is_shut, path)

@@ -43,13 +43,13 @@ def test_calls_have_names_of_their_own(document: Document) -> None:
 
 
 def test_every_call_may_be_refused_by_the_door(document: Document) -> None:
-    """Where there are keys, all but the page's frame and one call need one: no call forgets to say so."""
+    """Where there are keys, all but the page's frame, what joins, and one call need one: no call forgets to say so."""
     anywhere = {str(TABLE[code].status) for code in EVERYWHERE}
     locked = {str(TABLE[code].status) for code in WITH_A_KEY}
 
     for _, path, told in document.operations():
         assert anywhere <= set(told["responses"])
-        is_open = path in {"/health/live", "/", "/page/{name}"} and told["security"] == []
+        is_open = path in {"/health/live", "/", "/page/{name}", "/join", "/join/{name}"} and told["security"] == []
         assert locked <= set(told["responses"]) or is_open
 
 

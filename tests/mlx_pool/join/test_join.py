@@ -11,13 +11,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import redis as sync_redis
 
 from shared.connection import connect
-from tests.conftest import Broker
 from tests.ports import FreePort
 
-PASSWORD = "open-sesame"
+from .conftest import PASSWORD
 
 RunCommand = Callable[..., Awaitable["Ended"]]
 
@@ -28,14 +26,6 @@ class Ended(msgspec.Struct, frozen=True):
     code: int
     out: str
     err: str
-
-
-@pytest.fixture
-def guarded(own_broker: Broker) -> str:
-    """Give the address of a broker that asks for a password."""
-    with sync_redis.Redis(port=own_broker.port) as client:
-        client.config_set("requirepass", PASSWORD)
-    return f"redis://:{PASSWORD}@127.0.0.1:{own_broker.port}/0"
 
 
 class Joined:

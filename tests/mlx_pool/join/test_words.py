@@ -2,6 +2,7 @@
 
 from mlx_pool.join import words
 from mlx_pool.join.fit import Room
+from shared.supply import Source, Supply
 
 from .cases import LIVE, seen
 
@@ -33,6 +34,16 @@ def test_a_model_is_told_by_its_need_of_memory() -> None:
     assert words.about_model(room).startswith("m will be fetched, needs about 40.0 GB")
     assert room.is_too_large
     assert "may have 18.0 GB here" in words.too_large(room)
+
+
+def test_machines_that_give_the_model_are_named() -> None:
+    """By their hosts, as the person knows them, and shown clean; one that is here comes from nowhere."""
+    room = Room(queue="m", present=False)
+    sources = tuple(Source(id=each, urls=(), token="secret") for each in ("mac-1.47", "mac\x1b[2J.1"))
+    supply = Supply(queue="m", digest="", bytes=1, fingerprint="", sources=sources)
+
+    assert words.about_model(room, supply) == "m will be fetched from mac-1, mac·[2J"
+    assert words.about_model(room) == "m will be fetched"
 
 
 def test_the_way_to_stay_holds_no_address() -> None:

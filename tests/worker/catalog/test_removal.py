@@ -33,10 +33,11 @@ def test_half_a_download_and_a_broken_folder_can_be_removed(models_dir: Path) ->
     """What is no model takes disk all the same."""
     (models_dir / ".org--model.partial").mkdir()
     (models_dir / ".org--model.partial" / "shard").write_bytes(bytes(1000))
+    (models_dir / ".mine.from-pool").mkdir()
     (models_dir / "broken").mkdir()
     assert size_bytes(find("org/model", models_dir)) == 1000
 
-    for name in ("org/model", "broken"):
+    for name in ("org/model", "mine", "broken"):
         remove(find(name, models_dir), untold)
 
     assert [path.name for path in models_dir.iterdir()] == [".locks"]
