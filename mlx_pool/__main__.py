@@ -61,7 +61,10 @@ def _run(command: Command, argv: Sequence[str]) -> int:
     except Refused as error:
         raise Unusable(error.message) from error
     except Fault as error:
-        raise Failed(error.message) from error
+        from shared.tls import is_wrong_certificate  # noqa: PLC0415 -- as above
+
+        # It may pass for a process that stays, not for the address that somebody typed.
+        raise (Unusable if is_wrong_certificate(error) else Failed)(error.message) from error
 
 
 def _module(name: str) -> Any:

@@ -1,18 +1,21 @@
-"""TLS to Redis, as its URL says: `rediss://…?ssl_ca_certs=FILE&ssl_certfile=FILE&ssl_keyfile=FILE`.
+"""TLS to Redis, as its URL says: `rediss://…?ssl_ca_certs=FILE&ssl_certfile=FILE&ssl_keyfile=FILE`, or `?ssl_pin=HEX`.
 
-The names are those of redis-py, but the context is made here, once for all connections, and at once: a file that is not
-there is a mistake to be told of, not a Redis that does not answer.
+The names are those of redis-py, but for the pin's. The context is made here, once for all connections, and at once: a
+file that is not there is a mistake to be told of, not a Redis that does not answer.
 """
 
 import ssl
 from collections.abc import Mapping
 
-OPTIONS = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname", "ssl_cert_reqs"})
+from .pin import WrongCertificate, pinned_context
+
+_TRUST = ("ssl_ca_certs", "ssl_check_hostname", "ssl_cert_reqs")
+OPTIONS = frozenset({*_TRUST, "ssl_certfile", "ssl_keyfile", "ssl_pin"})
 _ON = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def tls_context(options: Mapping[str, str]) -> ssl.SSLContext:
-    """What to speak TLS with: the server's certificate is checked against this CA, or without one the system's.
+    """What to speak TLS with: the server shows the pinned certificate, or one that this CA or the system's vouches for.
 
     Raises:
         ValueError: an option can't be meant, or a file can't be used; the message names it.
@@ -20,8 +23,21 @@ def tls_context(options: Mapping[str, str]) -> ssl.SSLContext:
     """
     if unknown := sorted(name for name in options if name not in OPTIONS):
         raise ValueError(f"{unknown[0]} is no option of it; those of TLS are {', '.join(sorted(OPTIONS))}")
-    context = _with_ca(options.get("ssl_ca_certs"))
+    pin = options.get("ssl_pin")
+    context = _trusting(options) if pin is None else _pinned(pin, options)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _add_own_certificate(context, options)
+    return context
+
+
+def _pinned(pin: str, options: Mapping[str, str]) -> ssl.SSLContext:
+    if others := [name for name in _TRUST if name in options]:
+        raise ValueError(f"{others[0]} beside ssl_pin: the pin alone says which certificate is right")
+    return pinned_context(pin)
+
+
+def _trusting(options: Mapping[str, str]) -> ssl.SSLContext:
+    context = _with_ca(options.get("ssl_ca_certs"))
     context.check_hostname = _flag(options, "ssl_check_hostname")
     match options.get("ssl_cert_reqs", "required"):
         case "required":
@@ -30,7 +46,6 @@ def tls_context(options: Mapping[str, str]) -> ssl.SSLContext:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         case other:
             raise ValueError(f"ssl_cert_reqs={other}: expected required or none")
-    _add_own_certificate(context, options)
     return context
 
 
@@ -70,3 +85,8 @@ def tls_failure(error: BaseException | None) -> ssl.SSLError | None:
     while error is not None and not isinstance(error, ssl.SSLError):
         error = error.__cause__ or error.__context__
     return error
+
+
+def is_wrong_certificate(error: BaseException) -> bool:
+    """Whether behind an error of ours stands a server that is not the pinned one."""
+    return isinstance(tls_failure(error), WrongCertificate)

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from mlx_pool.failure import Unusable
+from mlx_pool.up.broker import broker_binaries
+from mlx_pool.up.certificate import kept_certificate
+from mlx_pool.up.tls_program import tls_broker_binary
+
 OPENSSL = shutil.which("openssl")
 _EXTENSIONS = """\
 basicConstraints=CA:FALSE
@@ -55,3 +60,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     if OPENSSL is None:
         pytest.skip("openssl, which makes the certificates, is not installed")
     return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def tls_server(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A server's program on this machine that speaks TLS."""
+    try:
+        made = kept_certificate(tmp_path_factory.mktemp("tls") / "broker-tls.pem", "127.0.0.1")
+        return tls_broker_binary(made, broker_binaries())
+    except Unusable as error:
+        pytest.skip(str(error))

@@ -37,4 +37,6 @@ def without_password(url: str) -> str:
     user, has_user, place = parts.netloc.rpartition("@")
     name, has_password, _ = user.partition(":")
     shown = f"{name}{':PASSWORD' if has_password else ''}@{place}" if has_user else place
-    return parts._replace(netloc=shown, query="").geturl()
+    # Of the options, which name files of this machine, one holds elsewhere as well.
+    pin = "&".join(word for word in parts.query.split("&") if word.startswith("ssl_pin="))
+    return parts._replace(netloc=shown, query=pin).geturl()

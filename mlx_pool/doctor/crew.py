@@ -109,6 +109,8 @@ def _versions(workers: Sequence[WorkerView], version: str) -> Iterator[Finding]:
     others = sorted({clean(worker.version) for worker in workers if worker.version and worker.version != version})
     if others:
         told = f"Workers run {', '.join(others)}, this command {version}."
-        yield warn("versions", told, "They work together; upgrade one machine after the other when it suits you.")
+        yield warn(
+            "versions", told, "They work together; `mlx-pool upgrade --pool` upgrades one machine after the other."
+        )
     elif workers:
         yield ok("versions", f"All workers run {version}, as this command.")

@@ -85,7 +85,7 @@ def _redis(exposure: Exposure, door: Door) -> Finding:
         return warn("exposure", f"Redis asks for a password at {outside}, but all travels in the clear.", advice)
     if door.outside == "closed":
         return ok("exposure", "Only this machine reaches Redis.")
-    return ok("exposure", "Redis asks for a password.")
+    return ok("exposure", f"Redis asks for a password{', by TLS' if door.is_tls else ''}.")
 
 
 def is_readable_by_others(mode: int) -> bool:

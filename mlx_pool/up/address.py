@@ -19,6 +19,20 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_address(host: str) -> bool:
+    """Tell whether it is an IP address, and no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_wildcard(host: str) -> bool:
+    """Tell whether it stands for all addresses of a machine."""
+    return host in _WILDCARDS
+
+
 def local_host(host: str) -> str:
     """Give the host by which this machine itself reaches what listens on `host`."""
     return _WILDCARDS.get(host, host)

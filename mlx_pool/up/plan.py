@@ -1,6 +1,7 @@
 """From flags to the processes to run and the lines to print: plain functions on values."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8081
     redis: str | None = None  # None: an embedded broker
+    tls: bool = False  # of the embedded broker
     model_alias: str | None = None  # as the gateway reads it
 
     @property
@@ -56,7 +58,11 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_flags(flags: Flags) -> None:
-    """Raise `Unusable` for a number that can't be meant."""
+    """Raise `Unusable` for what can't be meant."""
+    if flags.tls and flags.redis is not None:
+        raise Unusable(
+            "--tls is for the queue that `up` brings along; the address of another one begins with rediss://."
+        )
     for flag, value, least, most in (
         ("--workers", flags.workers, 0, 64),
         ("--port", flags.port, 1, 65_535),
@@ -87,9 +93,10 @@ def queue_name(model: str) -> str:
     return Path(os.path.normpath(model)).name if looks_like_path else model
 
 
-def broker_url(host: str, port: int, password: str) -> str:
-    """Write the embedded broker's address."""
-    return f"redis://:{password}@{in_url(host)}:{port}/0"
+def broker_url(host: str, port: int, password: str, *, pin: str | None = None) -> str:
+    """Write the embedded broker's address; with a pin it is one of TLS, to the server of that certificate."""
+    scheme, query = ("redis", "") if pin is None else ("rediss", f"?ssl_pin={pin}")
+    return f"{scheme}://:{password}@{in_url(host)}:{port}/0{query}"
 
 
 def broker_hosts(host: str) -> tuple[str, ...]:
@@ -145,10 +152,17 @@ def worker_parts(flags: Flags, redis_url: str, model: str, env: Mapping[str, str
         argv += ["--model", model]
     for flag, value in given.items():
         argv += [] if value is None else [flag, str(value)]
+    # Who may reach the queue from outside may take the models, too: one worker gives them away for all.
+    shared = ["--share-models", flags.host] if flags.is_open and flags.engine == "mlx" and flags.redis is None else []
     names = ["worker"] if flags.workers == 1 else [f"worker {number}" for number in range(1, flags.workers + 1)]
     return [
-        Part(name=name, stage="worker", argv=part_argv("worker", argv), env=_with_queue(env, redis_url))
-        for name in names
+        Part(
+            name=name,
+            stage="worker",
+            argv=part_argv("worker", argv + ([] if number else shared)),
+            env=_with_queue(env, redis_url),
+        )
+        for number, name in enumerate(names)
     ]
 
 
@@ -163,10 +177,24 @@ def join_line(flags: Flags, redis_url: str, model: str) -> str:
     """Write the line by which another machine joins. `redis_url` is the local one, with the password."""
     credentials, _, place = redis_url.rpartition("@")
     address = f"{credentials}@{in_url(outside_host(flags.host))}:{place.rpartition(':')[2]}"
+    # A shell of macOS takes the ? of a pin for a pattern.
+    return " ".join(("mlx-pool join", shlex.quote(address), *_join_flags(flags, model)))
+
+
+def bare_join_line(flags: Flags, redis_url: str, model: str) -> str:
+    """Write the line for a machine on which nothing is installed; the password is asked for there."""
+    host = in_url(outside_host(flags.host))
+    scheme, _, rest = redis_url.partition("://")
+    address = f"{scheme}://{host}:{rest.rpartition('@')[2].rpartition(':')[2]}"
+    script = f"curl -fsSL http://{host}:{flags.port}/join | sh -s --"
+    return " ".join((script, shlex.quote(address), *_join_flags(flags, model)))
+
+
+def _join_flags(flags: Flags, model: str) -> list[str]:
     models = [f"--model {queue_name(model)}"] if flags.keeps_a_model else []
     models += [f"--on-demand {flags.on_demand}"] if flags.on_demand else []
     engine = [] if flags.engine == "mlx" else [f"--engine {flags.engine}"]
-    return " ".join(("mlx-pool join", address, *models, *engine))
+    return [*models, *engine]
 
 
 def _with_queue(env: Mapping[str, str], redis_url: str) -> dict[str, str]:

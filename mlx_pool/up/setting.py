@@ -10,15 +10,18 @@ from mlx_pool.data_folder import DataFolder
 from mlx_pool.key_store import KeyStore, keys_file
 
 from .address import pick_port
-from .broker import broker_binary, broker_config, write_private
+from .broker import broker_binaries, broker_binary, broker_config, write_private
+from .certificate import Certificate, kept_certificate
 from .plan import Flags, broker_hosts, broker_url, chosen_model
 from .secret import kept_secret
+from .tls_program import tls_broker_binary
 
 
 class EmbeddedBroker(msgspec.Struct, frozen=True):
     """The broker that `up` brings along."""
 
     binary: str
+    folder: Path  # where its data lies
     config: Path
     port: int
     url: str
@@ -43,10 +46,10 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settle(flags: Flags, folder: DataFolder, env: Mapping[str, str]) -> Setting:
-    """Settle it: makes the secrets and the broker's configuration file, opens and starts nothing.
+    """Settle it: makes the secrets and the broker's configuration file; opens nothing, and starts nothing that stays.
 
     Raises:
-        Unusable: there is no broker's program.
+        Unusable: there is no broker's program, or none that speaks TLS where that is wanted.
 
     """
     broker = None if flags.redis else _embedded_broker(flags, folder)
@@ -67,14 +70,33 @@ def settle(flags: Flags, folder: DataFolder, env: Mapping[str, str]) -> Setting:
 
 
 def _embedded_broker(flags: Flags, folder: DataFolder) -> EmbeddedBroker:
-    binary = broker_binary()
+    certificate = kept_certificate(folder.secrets / "broker-tls.pem", flags.host) if flags.tls else None
+    binary = broker_binary() if certificate is None else tls_broker_binary(certificate, broker_binaries())
     port = _kept_port(folder.broker / "port", flags.host)
     password = kept_secret(folder.secrets / "broker-password")
-    config = folder.broker / "valkey.conf"
+    data = _data_folder(folder, certificate)
+    config = data / "valkey.conf"
     write_private(
-        config, broker_config(port=port, hosts=broker_hosts(flags.host), password=password, folder=folder.broker)
+        config,
+        broker_config(
+            port=port,
+            hosts=broker_hosts(flags.host),
+            password=password,
+            folder=data,
+            certificate=certificate.path if certificate else None,
+        ),
     )
-    return EmbeddedBroker(binary, config, port, broker_url("127.0.0.1", port, password))
+    url = broker_url("127.0.0.1", port, password, pin=certificate.pin if certificate else None)
+    return EmbeddedBroker(binary, data, config, port, url)
+
+
+def _data_folder(folder: DataFolder, certificate: Certificate | None) -> Path:
+    if certificate is None:
+        return folder.broker
+    # Of its own: one program does not read what a newer one, or another make, has written.
+    data = folder.broker / "tls"
+    data.mkdir(mode=0o700, exist_ok=True)
+    return data
 
 
 def _kept_port(path: Path, host: str) -> int:

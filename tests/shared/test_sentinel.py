@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.channel import Listener, publish
+from shared.channel import Listener
 from shared.connection import Broker, check_broker, connect
 from shared.errors import Fault, Refused
 from shared.sentinel import Sentinels, is_sentinel, take_apart
@@ -65,7 +65,7 @@ async def test_connections_follow_a_primary_that_is_relieved(
         await eventually(lambda: redis.primary() != before, within=20)
         await eventually(lambda: _is_written(client, redis), within=20)
         await eventually(lambda: gaps and listener.is_connected, within=30)
-        await publish(client, "c", "hello")
+        await client.command("PUBLISH", "c", "hello")
         await eventually(lambda: heard)
 
         assert await client.command("GET", "kept") == b"1"

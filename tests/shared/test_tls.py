@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from shared.channel import Batch, Listener, publish
+from shared.channel import Batch, Listener
 from shared.connection import check_broker, connect
 from shared.errors import PoolError, Refused
 from shared.tls import tls_context
@@ -81,7 +81,7 @@ async def test_commands_and_channels_go_over_tls(front: Front, eventually: Event
             listening = asyncio.create_task(listener.run())
             await eventually(lambda: listener.is_connected)
             await listener.listen("c", heard.append, lambda: None)
-            await publish(client, "c", "1 w 1\n{}")
+            await client.command("PUBLISH", "c", "1 w 1\n{}")
             await eventually(lambda: heard)
             listening.cancel()
             await asyncio.wait([listening])

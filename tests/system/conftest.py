@@ -120,7 +120,7 @@ def up(tmp_path: Path, free_port: FreePort) -> Iterator[Ups]:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "mlx_pool", "up", *argv),
             stderr=asyncio.subprocess.PIPE,
-            env=os.environ | {MARK: str(tmp_path)} | env,
+            env=os.environ | {MARK: str(tmp_path), "MLX_POOL_LAN": "off"} | env,
         )
         pool = RunningUp(process, port, tmp_path / "data")
         reading = asyncio.create_task(_read(process, pool))

@@ -25,7 +25,9 @@ function joining(model, queueUrl) {
     { class: "panel" },
     h("h2", {}, "Another machine"),
     h("p", {}, "It needs the queue's address, and no port of its own. On the machine where the pool runs ", h("code", {}, "mlx-pool status --url"), " prints that address with its password. On the other one, where mlx-pool is installed, type:"),
-    codeNode(`mlx-pool join ${url} --model ${model}\n`, "on the other machine"),
+    codeNode(`mlx-pool join ${inShell(url)} --model ${model}\n`, "on the other machine"),
+    h("p", {}, "Where nothing is installed yet, this line installs what is missing first; it asks for the password."),
+    codeNode(`curl -fsSL ${baseUrl()}/join | sh -s -- ${inShell(withoutPassword(url))} --model ${model}\n`, "on a bare machine"),
     isLoopback(url) ? h("p", { class: "note" }, "This queue can be reached from its own machine only. ", h("code", {}, "mlx-pool up --host 0.0.0.0"), " opens the pool to others, behind a key and a password that it makes.") : null,
   );
 }
@@ -35,6 +37,11 @@ function reachable(queueUrl) {
   const here = location.hostname;
   return isLoopback(`//${here}`) ? queueUrl : queueUrl.replace(/(@|\/\/)(127\.0\.0\.1|localhost|\[::1\])(?=[:/]|$)/, `$1${here}`);
 }
+
+const withoutPassword = (url) => url.replace(/:[^:@/]*@/, "@").replace("//@", "//");
+
+/** A shell may take the ? of a pin for a pattern. */
+const inShell = (url) => (url.includes("?") ? `'${url}'` : url);
 
 const isLoopback = (url) => /(@|\/\/)(127\.\d+\.\d+\.\d+|localhost|\[::1\])([:/]|$)/.test(url);
 

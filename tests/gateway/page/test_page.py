@@ -7,7 +7,8 @@ import sys
 import pytest
 from playwright.async_api import expect
 
-from shared.event import Token
+from shared.claims import Row
+from shared.event import Cancelled, Token
 from tests.gateway.access.conftest import GivenKeys
 from tests.gateway.conftest import Eventually, Serving
 from tests.gateway.hand import DONE, MODEL, text_in, tokens
@@ -37,6 +38,27 @@ async def test_a_chat_streams_and_stops(start_pool: StartPool, browse: Browse, e
         await expect(answer.locator(".meta")).to_contain_text("stopped")
         assert await answer.locator(".prose").inner_text()
         await eventually(lambda: pool.busy(0))
+
+
+async def test_a_new_conversation_ends_the_answer_of_the_old_one(
+    serving: Serving, browse: Browse, eventually: Eventually
+) -> None:
+    """Nobody wants it any more, so it does not keep its seat."""
+    async with serving() as served, browse(f"http://127.0.0.1:{served.port}") as tab:
+        await tab.go("try")
+        await tab.ask("x")
+        job = await served.hand.claim()
+        await served.hand.say(job, served.hand.started(job), *tokens("one "))
+        await expect(tab.page.locator(".answer .prose")).to_contain_text("one")
+
+        await tab.page.get_by_role("button", name="New conversation").click()
+
+        async def is_cancelled() -> bool:
+            [verdict] = await served.hand.claims.append([Row(job.id, job.attempt, 1, [])])
+            return verdict.asked == "cancelled"
+
+        await eventually(is_cancelled)
+        await served.hand.end(job, Cancelled())
 
 
 async def test_a_hostile_answer_stays_text(serving: Serving, browse: Browse) -> None:

@@ -109,8 +109,9 @@ async def test_a_letter_is_named_exactly(serving: Serving, body: dict[str, Any],
         ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
         ("redis://:s3cret@mac.local:6380/0", "redis://:PASSWORD@mac.local:6380/0"),
         ("rediss://gw:s3@cret@mac.local:6380/0?ssl_ca_certs=/a/b", "rediss://gw:PASSWORD@mac.local:6380/0"),
+        ("rediss://:s@mac:1/0?ssl_certfile=/a&ssl_pin=ab", "rediss://:PASSWORD@mac:1/0?ssl_pin=ab"),
     ],
 )
 def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
-    """Nor with the files of this machine."""
+    """Nor with the files of this machine; with the server's pin, which is none of its secrets."""
     assert without_password(url) == shown
