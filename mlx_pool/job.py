@@ -82,12 +82,18 @@ def as_lines(told: Told) -> str:
 
 
 def _line(step: Step, began_ms: int | None) -> str:
-    at = f"{_clock(step.at_ms):<12}" if step.at_ms is not None else f"{'':12}"
-    since = "" if step.at_ms is None or began_ms is None else f"+{max(0, step.at_ms - began_ms) / 1_000:.2f} s"
+    when = stamp(step.at_ms, began_ms, digits=2)
     worker = f" by {clean(step.worker)}" if step.worker and step.what in {"claimed", "given_back"} else ""
     attempt = f", attempt {step.attempt}" if step.what == "claimed" else ""
     note = f": {clean(step.note)}" if step.note else ""
-    return f"{at}{since:>11} {_WORDS[step.what]}{worker}{attempt}{note}"
+    return f"{when} {_WORDS[step.what]}{worker}{attempt}{note}"
+
+
+def stamp(at_ms: int | None, began_ms: int | None, *, digits: int) -> str:
+    """Give the time of day, and how long after the beginning, as the head of a line; blank where it is not known."""
+    at = "" if at_ms is None else _clock(at_ms)
+    since = "" if at_ms is None or began_ms is None else f"+{max(0, at_ms - began_ms) / 1_000:.{digits}f} s"
+    return f"{at:<12}{since:>11}"
 
 
 def _clock(at_ms: int) -> str:

@@ -6,7 +6,7 @@ knowingly, through a script that makes the repetition harmless.
 
 import asyncio
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Connection, Redis
@@ -17,6 +17,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, NoScriptErr
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from .errors import Fault, Refused
+from .pin import WrongCertificate
 from .sentinel import FollowingConnection, is_sentinel, take_apart
 from .tls import tls_context, tls_failure
 
@@ -25,6 +26,7 @@ MIN_REDIS = (7, 0)
 MIN_VALKEY = (7, 2)
 
 Arg = str | bytes | int | float
+OnRefusal = Callable[[str], None]
 # What a connection of redis-py raises; for the two modules that read from one directly. RuntimeError is uvloop's word
 # for a write to a connection that broke a moment ago.
 CONNECTION_ERRORS = (RedisError, OSError, TimeoutError, RuntimeError)
@@ -40,9 +42,12 @@ class NoScript(Exception):
 class Broker:
     """Connections to one Redis or Valkey, as few typed calls; nothing outside of it sees a redis exception."""
 
-    def __init__(self, redis: Redis, *, timeout_s: float | None, is_nameless: bool = False) -> None:
+    def __init__(
+        self, redis: Redis, *, timeout_s: float | None, is_nameless: bool = False, on_refusal: OnRefusal | None = None
+    ) -> None:
         self._redis = redis
         self._timeout_s = timeout_s
+        self._on_refusal = on_refusal
         self.is_nameless = is_nameless  # it speaks TLS without showing a certificate of its own
 
     async def command(self, *words: Arg) -> Any:
@@ -60,7 +65,7 @@ class Broker:
         except NoScriptError as error:
             raise NoScript from error
         except CONNECTION_ERRORS as error:
-            raise _translated(error) from error
+            raise self._translated(error) from error
 
     async def commands(self, rows: Sequence[Sequence[Arg]]) -> list[Any]:
         """Send commands in one round trip and return their replies.
@@ -78,7 +83,7 @@ class Broker:
         except NoScriptError as error:
             raise NoScript from error
         except CONNECTION_ERRORS as error:
-            raise _translated(error) from error
+            raise self._translated(error) from error
 
     def new_connection(self) -> AbstractConnection:
         """A connection of one's own, not yet open, for who listens."""
@@ -88,9 +93,26 @@ class Broker:
         """Close all connections."""
         await self._redis.aclose()
 
+    def _translated(self, error: Exception) -> Fault:
+        is_refusal = isinstance(error, ResponseError)
+        if is_refusal and self._on_refusal:
+            self._on_refusal(_said(error))
+        if isinstance(failure := tls_failure(error), WrongCertificate):
+            return Fault("broker_down", str(failure))
+        return Fault("broker_down", f"Redis {'refuses' if is_refusal else 'does not answer'}: {_said(error)}.")
 
-def connect(url: str, *, name: str, timeout_ms: int | None = CALL_TIMEOUT_MS, connections: int = 64) -> Broker:
+
+def connect(
+    url: str,
+    *,
+    name: str,
+    timeout_ms: int | None = CALL_TIMEOUT_MS,
+    connections: int = 64,
+    on_refusal: OnRefusal | None = None,
+) -> Broker:
     """A broker whose calls end within `timeout_ms`; None for one that blocks on purpose. Opens nothing yet.
+
+    `on_refusal` hears the answers by which Redis refuses what it was asked: for those who try again for ever.
 
     Raises:
         Refused: the URL is none, or names a file for TLS that can't be used.
@@ -118,7 +140,7 @@ def connect(url: str, *, name: str, timeout_ms: int | None = CALL_TIMEOUT_MS, co
     pool = BlockingConnectionPool(**settings)
     is_nameless = url.startswith("rediss") and "ssl_certfile=" not in url
     timeout_s = None if timeout_ms is None else timeout_ms / 1_000
-    return Broker(Redis.from_pool(pool), timeout_s=timeout_s, is_nameless=is_nameless)
+    return Broker(Redis.from_pool(pool), timeout_s=timeout_s, is_nameless=is_nameless, on_refusal=on_refusal)
 
 
 def _place(url: str) -> dict[str, Any]:
@@ -198,11 +220,6 @@ def _check_settings(info: dict[str, Any]) -> list[str]:
     return []
 
 
-def _translated(error: Exception) -> Fault:
-    did = "refuses" if isinstance(error, ResponseError) else "does not answer"
-    return Fault("broker_down", f"Redis {did}: {_said(error)}.")
-
-
 def _is_auth(error: BaseException | None) -> bool:
     if isinstance(error, AuthenticationError):
         return True
@@ -210,6 +227,8 @@ def _is_auth(error: BaseException | None) -> bool:
 
 
 def _tls_advice(failure: ssl.SSLError) -> str:
+    if isinstance(failure, WrongCertificate):
+        return str(failure)
     if isinstance(failure, ssl.SSLCertVerificationError):
         why = failure.verify_message.rstrip(".")
         return f"Redis's certificate is not trusted: {why}. Name its CA in the URL, rediss://…?ssl_ca_certs=FILE."

@@ -123,17 +123,41 @@ _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
+class _LaterDone(msgspec.Struct, frozen=True, tag_field="status", tag="done"):
+    """`done` for a reason that this version does not know."""
+
+    seq: int
+    reason: str
+    usage: Usage
+    timings: Timings = Timings()
+    stop: str | None = None
+
+
+_LATER_DECODER = msgspec.json.Decoder(_LaterDone)
+
+
 def encode_event(event: AnyEvent) -> bytes:
     """Encode an event as one line of JSON, without the newline."""
     return _ENCODER.encode(event)
 
 
 def decode_event(data: bytes) -> AnyEvent | None:
-    """Decode a logged event; None for a status that this version does not know."""
+    """Decode a logged event; None for a status that this version does not know.
+
+    A job that is `done` for a reason that only a later version knows is done all the same: it reads as `stop`.
+    """
     try:
         return _DECODER.decode(data)
     except msgspec.ValidationError:
+        return _later_done(data)
+
+
+def _later_done(data: bytes) -> Done | None:
+    try:
+        told = _LATER_DECODER.decode(data)
+    except msgspec.ValidationError:
         return None
+    return Done(seq=told.seq, reason="stop", usage=told.usage, timings=told.timings, stop=told.stop)
 
 
 def is_terminal(event: AnyEvent) -> bool:

@@ -4,6 +4,7 @@ import hashlib
 from typing import NamedTuple
 
 MODELS = "pool:models"
+PEERS = "pool:peers"  # a hash: machines that give models to others, each with where, and the token that it asks for
 CLASSES = ("re", "hi", "std", "lo", "sus")  # `re`: given back, read first; `sus`: suspects, read one at a time
 
 
@@ -26,6 +27,11 @@ class Keys(NamedTuple):
     def workers(self) -> str:
         """A sorted set: live incarnations by the end of their lease."""
         return f"{self.prefix}:workers"
+
+    @property
+    def weights(self) -> str:
+        """A hash: the fingerprint of what the workers have loaded."""
+        return f"{self.prefix}:model"
 
     @property
     def dead(self) -> str:

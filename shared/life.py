@@ -70,12 +70,23 @@ async def life_of(broker: Broker, given: str, *, tenant: str = "") -> Life:
     raise Refused("job_not_found", f"No queue knows a job {given}; what has ended is known for ten minutes.")
 
 
+async def glance(broker: Broker, life: Life) -> Life | None:
+    """Look again at a job whose life was told: only at its record, so without what its log says; None if it is gone."""
+    queue = Pool(broker).queue(life.model)
+    record = await _record_of(broker, queue, life.id)
+    return tell(life.id, life.model, record, []) if "state" in record else await _unseen(broker, queue, life.id)
+
+
 async def _life_in(broker: Broker, queue: Queue, job_id: str) -> Life | None:
-    flat: Any = await broker.command("HGETALL", queue.keys.job(job_id))
-    record = {name.decode(): value.decode(errors="replace") for name, value in flat.items()}
+    record = await _record_of(broker, queue, job_id)
     if "state" in record:
         return tell(job_id, queue.model, record, await _log_of(queue, job_id))
     return await _unseen(broker, queue, job_id)
+
+
+async def _record_of(broker: Broker, queue: Queue, job_id: str) -> dict[str, str]:
+    flat: Any = await broker.command("HGETALL", queue.keys.job(job_id))
+    return {name.decode(): value.decode(errors="replace") for name, value in flat.items()}
 
 
 async def _log_of(queue: Queue, job_id: str) -> list[LogEntry]:
@@ -148,7 +159,7 @@ def _steps_of(number: int, record: Mapping[str, str], told: _Told) -> list[Step]
     worker = worker or (started.worker if started else "")
     steps = [Step(what="claimed", at_ms=int(at) if at else None, attempt=number, worker=worker)]
     if started:
-        steps.append(Step(what="started", attempt=number, worker=worker, note=_prompt_of(started)))
+        steps.append(Step(what="started", attempt=number, worker=worker, note=prompt_of(started)))
     if back := _number(record, f"back {number}"):
         is_alone = record["state"] == "waiting" and record.get("entry", "").startswith("sus:")
         note = f"after {told.tokens} tokens{', to run alone next' if is_alone else ''}"
@@ -156,7 +167,8 @@ def _steps_of(number: int, record: Mapping[str, str], told: _Told) -> list[Step]
     return steps
 
 
-def _prompt_of(started: Started) -> str:
+def prompt_of(started: Started) -> str:
+    """Put into words how much of its prompt an attempt had to read."""
     parts = [f"{started.prompt_tokens} tokens of prompt"]
     if started.cached_tokens:
         parts.append(f"{started.cached_tokens} of them cached")

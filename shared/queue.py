@@ -15,6 +15,7 @@ from .connection import Arg, Broker
 from .errors import Refused
 from .job import JobClass, queue_tag
 from .keys import Keys
+from .limits import Limits, read_limits
 from .standing import Place, jobs_before
 from .survey import Survey, read_survey
 
@@ -179,6 +180,19 @@ class Queue:
             "XRANGE", self.keys.log(job_id), f"({after}-{2**63}", "+", "COUNT", count
         )
         return [_log_entry(entry_id, fields[b"e"]) for entry_id, fields in rows]
+
+    async def await_log(self, job_id: str, *, after: int, timeout_ms: int) -> list[LogEntry]:
+        """As `read_log`, but waits for the first one; none when none came in time.
+
+        Its connection must bear so much silence. Nobody counts as a listener by this: it keeps no job alive.
+        """
+        words = ("XREAD", "COUNT", 1_000, "BLOCK", timeout_ms, "STREAMS", self.keys.log(job_id), f"{after}-{2**63}")
+        reply: list[Any] = await self._broker.command(*words)
+        return [_log_entry(entry_id, fields[b"e"]) for _, rows in reply for entry_id, fields in rows]
+
+    async def limits(self) -> Limits:
+        """What its producers are bounded by."""
+        return await read_limits(self._broker, self.model)
 
     async def survey(self) -> Survey:
         """The queue as it is now. Costs a script whose time grows with the number of workers: ask seldom."""

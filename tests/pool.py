@@ -22,10 +22,20 @@ MODEL = "scripted"
 
 
 class Pool:
-    """One gateway and any number of workers on the test's broker."""
+    """One gateway and any number of workers on the test's broker.
+
+    A `tree` is where the code is of which a part is run; None: it is this checkout.
+    """
 
     def __init__(
-        self, broker: str, port: int, logs: Path, env: Mapping[str, str], urls: Mapping[str, str] | None = None
+        self,
+        broker: str,
+        port: int,
+        logs: Path,
+        env: Mapping[str, str],
+        urls: Mapping[str, str] | None = None,
+        *,
+        tree: Path | None = None,
     ) -> None:
         self.broker = broker
         self._urls = urls or {}  # by which a part comes to the broker, if not by that one
@@ -34,19 +44,21 @@ class Pool:
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30)
         self._logs = logs
         self.url = f"http://127.0.0.1:{port}"
-        self._gateway = self._start("gateway", "--port", str(port))
+        self._gateway = self._start("gateway", "--port", str(port), tree=tree)
 
-    def restart_gateway(self, by: signal.Signals) -> None:
+    def restart_gateway(self, by: signal.Signals, *, tree: Path | None = None) -> None:
         """End the gateway by this signal, and start it again where it was."""
         self._gateway.send_signal(by)
         self._gateway.wait(20)
-        self._gateway = self._start("gateway", "--port", str(self.http.base_url.port))
+        self._gateway = self._start("gateway", "--port", str(self.http.base_url.port), tree=tree)
 
-    def add_worker(self, *, slots: int = 4, step_ms: float = 5, engine_args: str = "") -> None:
+    def add_worker(
+        self, *, slots: int = 4, step_ms: float = 5, engine_args: str = "", tree: Path | None = None
+    ) -> None:
         """Start one more worker: nobody else has to be told."""
         engine_args = f"--step-ms {step_ms} {engine_args}"
         flags = ["--engine", "scripted", "--slots", str(slots), "--engine-args", engine_args, "--drain-s", "0.2"]
-        self.workers.append(self._start("worker", *flags, "--name", f"mac-{len(self.workers) + 1}"))
+        self.workers.append(self._start("worker", *flags, "--name", f"mac-{len(self.workers) + 1}", tree=tree))
 
     def add_worker_of(self, *models: str, room_gb: float) -> None:
         """Start a worker that loads these models on demand, NAME=GIB each, with room for so much."""
@@ -98,11 +110,13 @@ class Pool:
             process.kill()
             process.wait()
 
-    def _start(self, module: str, *flags: str, **env: str) -> subprocess.Popen[bytes]:
+    def _start(self, module: str, *flags: str, tree: Path | None = None, **env: str) -> subprocess.Popen[bytes]:
+        env |= {"PYTHONPATH": str(tree)} if tree else {}
         with (self._logs / f"{module}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", module, "--redis", self._urls.get(module, self.broker), *flags],
                 stderr=log,
+                cwd=tree,
                 env=os.environ | {"NO_COLOR": "1"} | dict(self._env) | env,
             )
 

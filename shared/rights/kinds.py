@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from shared.keys import BULK, MODELS, Keys, bulk_prefix, key_prefix
+from shared.keys import BULK, MODELS, PEERS, Keys, bulk_prefix, key_prefix
 
 # What stands behind a queue's prefix. Two names may mean the same streams: a table can then tell apart why.
 _OF_A_QUEUE: Mapping[str, Sequence[str]] = {
@@ -31,6 +31,7 @@ _OF_A_QUEUE: Mapping[str, Sequence[str]] = {
 _CHANNELS: Mapping[str, str] = {"chan": ":chan:*", "ctl": ":ctl:*"}
 _OTHERS: Mapping[str, str] = {
     "models": MODELS,
+    "peers": PEERS,
     "key": key_prefix("*"),
     "key:rate": f"{key_prefix('*')}:rate",
     "key:held": f"{key_prefix('*')}:held",

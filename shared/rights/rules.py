@@ -15,7 +15,7 @@ Version = tuple[int, int]  # of Redis or of Valkey, which counts on from Redis 7
 # As servers see it: what gives nothing of a key away, and what does both. All others only write.
 _READS = frozenset(
     [
-        *("exists", "get", "hexists", "hget", "hgetall", "hkeys", "hlen", "hmget", "lindex", "memory|usage"),
+        *("exists", "get", "hexists", "hget", "hgetall", "hkeys", "hlen", "hmget", "lindex", "llen", "memory|usage"),
         *("pexpiretime", "smembers", "xinfo|consumers", "xinfo|groups", "xinfo|stream", "xlen", "xpending", "xrange"),
         *("xread", "xreadgroup", "xrevrange", "zcard", "zrange", "zrangebyscore", "zrevrange", "zscan", "zscore"),
         *("eval_ro", "evalsha_ro"),

@@ -77,10 +77,10 @@ SCRIPTS: Mapping[str, Rights] = {
         seen="zrangebyscore",
         tenants="hget",
     ),
-    "take": _rights(_FIT, jobs="xclaim", win="hget", home="set"),
+    "take": _rights(_FIT, jobs="xclaim", win="hget", worker="hmget", home="set"),
     "append": _rights(_LOG, none="time", limits="hget", workers="zscore zadd"),
     "finish": _GIVE_BACK,
-    "fail": _rights(_GIVE_BACK, workers="zrangebyscore", worker="hget"),
+    "fail": _rights(_GIVE_BACK, workers="zrangebyscore"),
     "release": _GIVE_BACK,
     "cancel": _rights(_END, _ENROLL, none="pubsub|numsub", jobs="xrange", ctl="publish"),
     "beat": _rights(
@@ -157,18 +157,18 @@ _GATEWAY = _rights(
     none="info",
     models="smembers",
     job="hmget hgetall",
-    log="xrange",
+    log="xread xrange",
     limits="hgetall",
-    # The page, and `mlx-pool queue`, `job`, `dead` and `drain`.
+    # The page, and `mlx-pool queue`, `job`, `dead` and `drain`; `trace` waits for what is logged.
     deadlines="zrange",
     worker="pexpire",
     dead="xrange xrevrange xdel",
     chan="subscribe unsubscribe",
     bulk_input="hgetall pexpire unlink",
-    bulk_data="lindex exists pexpire unlink",
+    bulk_data="lindex llen exists pexpire unlink",
     bulk_batch="hgetall",
     bulk_open="hset hdel hgetall pexpire",
-    bulk_of="zadd zrevrange zremrangebyscore pexpire",
+    bulk_of="zadd zrem zrevrange zremrangebyscore pexpire",
 )
 _WORKER = _rights(
     _CONNECTION,
@@ -179,6 +179,9 @@ _WORKER = _rights(
     jobs="xread",
     log="xrange",
     limits="hsetnx",
+    # To give models to other machines, and to take them from those.
+    model="hget",
+    peers="hset hgetall hdel pexpire",
     ctl="subscribe unsubscribe",
 )
 _PRODUCER = _rights(

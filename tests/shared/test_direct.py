@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.claims import Row
+from shared.claims import VERSION, Row
 from shared.errors import CODES
 from shared.event import Cancelled, Error
 from shared.limits import write_limits
@@ -121,6 +121,16 @@ async def test_a_version_that_another_worker_knows_is_left_for_it(lab: Labs) -> 
         assert await here.claim(old) == []
 
         assert await here.waiting() == {"std": 1}
+
+
+async def test_a_worker_tells_which_version_it_speaks(lab: Labs) -> None:
+    """Else workers of a later version would take its entries for nobody's."""
+    async with lab() as here:
+        worker = await here.worker()
+
+        assert await here.redis("HGET", here.keys.worker(worker.worker_id), "v") == str(VERSION).encode()
+        await here.xadd(body=BODY, v=str(VERSION))
+        assert len(await here.claim(worker)) == 1
 
 
 async def test_the_same_job_twice_runs_once(lab: Labs) -> None:

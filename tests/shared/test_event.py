@@ -66,6 +66,13 @@ def test_an_event_is_one_line_of_json(event: AnyEvent, line: bytes) -> None:
     assert decode_event(line) == event
 
 
+def test_a_job_done_for_a_reason_of_a_later_version_is_done() -> None:
+    """An end that nobody sees would leave a stream open for ever."""
+    line = b'{"status":"done","seq":9,"reason":"of_tomorrow","usage":{"prompt_tokens":2,"completion_tokens":5}}'
+
+    assert decode_event(line) == Done(seq=9, reason="stop", usage=Usage(2, 5))
+
+
 def test_text_with_newlines_stays_on_one_line() -> None:
     """A message is a line an event: nothing that a model says can break it."""
     line = encode_event(Token(content="a\nb\r\u2028\0"))

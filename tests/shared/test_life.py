@@ -1,11 +1,13 @@
 """What can be told of a job afterwards: when it waited, who had it, how it ended."""
 
+import asyncio
+
 import pytest
 
 from shared.claims import Row
 from shared.errors import Refused
 from shared.event import Done, Timings, Usage, encode_event
-from shared.life import Life, life_of, tell
+from shared.life import Life, glance, life_of, tell
 from shared.open_jobs import open_jobs
 from shared.queue import LogEntry, keyed_job_id
 
@@ -83,6 +85,39 @@ async def test_a_clients_own_id_leads_to_its_job(lab: Labs) -> None:
         assert (await life_of(here.client, "mine", tenant="t")).state == "waiting"
         with pytest.raises(Refused, match="mine"):
             await life_of(here.client, "mine")
+
+
+async def test_a_second_look_costs_no_log(lab: Labs) -> None:
+    """What only the record tells is told anew: state, claims, hand-overs; and that it is gone."""
+    async with lab() as here:
+        first = await here.worker("mac1")
+        await here.submit("a")
+        life = await life_of(here.client, "a")
+        await here.claim_one(first)
+        await first.release("a", 1)
+
+        again = await glance(here.client, life)
+
+        assert again
+        assert steps(again) == [("queued", 0), ("claimed", 1), ("given_back", 1)]
+        await here.queue.forget("a")
+        assert await glance(here.client, life) is None
+
+
+async def test_who_waits_for_a_log_hears_of_it_and_is_nobodys_reader(lab: Labs) -> None:
+    """The wait ends with what is logged, or with its time; an attached job does not live on by it."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.running("a", worker, tokens=2)
+
+        assert [entry.seq for entry in await here.queue.await_log("a", after=1, timeout_ms=1_000)] == [2, 3]
+        waiting = asyncio.create_task(here.queue.await_log("a", after=3, timeout_ms=1_900))
+        heard = await here.redis("PUBSUB", "NUMSUB", here.keys.channel("a"))
+        await worker.append([Row("a", 1, 4, [token(4)])])
+
+        assert [(entry.seq, entry.attempt) for entry in await waiting] == [(4, 1)]
+        assert heard[1] == 0
+        assert await here.queue.await_log("a", after=4, timeout_ms=1) == []
 
 
 def test_the_first_tokens_time_is_reckoned_and_says_so() -> None:

@@ -45,7 +45,19 @@ _BEFORE_THE_KEY: Mapping[str, str] = {
     "xreadgroup": "GROUP workers me STREAMS",
 }
 _LONE = (
-    *("del", "exists", "get", "hgetall", "hkeys", "hlen", "memory|usage", "pexpiretime", "smembers", "subscribe"),
+    *(
+        "del",
+        "exists",
+        "get",
+        "hgetall",
+        "hkeys",
+        "hlen",
+        "llen",
+        "memory|usage",
+        "pexpiretime",
+        "smembers",
+        "subscribe",
+    ),
     *("unlink", "xinfo|groups", "xinfo|stream", "xlen", "zcard"),
 )
 COMMANDS = (*_LONE, *_BEHIND_THE_KEY, *_BEFORE_THE_KEY)
@@ -85,6 +97,7 @@ KEYS: Mapping[str, Sequence[str]] = {
     "chan": (f"{_T}:chan:id",),
     "ctl": (f"{_T}:ctl:mac.1.ab",),
     "models": ("pool:models",),
+    "peers": ("pool:peers",),
     "key": ("pool:key:{phone}",),
     "key:rate": ("pool:key:{phone}:rate",),
     "key:held": ("pool:key:{phone}:held",),
