@@ -42,12 +42,23 @@ COMMANDS = (
     Command("top", "Show them live.", "See it", runs="mlx_pool.top.command"),
     Command("queue", "Show what waits, whose it is, and who runs what.", "See it", runs="mlx_pool.queue"),
     Command("job", "Show a job's life: when it waited, who ran it, how it ended.", "See it", runs="mlx_pool.job"),
+    Command(
+        "trace",
+        "Follow a job as it goes from machine to machine, until it ends.",
+        "See it",
+        runs="mlx_pool.trace.command",
+    ),
     Command("logs", "Show what the parts of this machine's `up` have logged.", "See it", runs="mlx_pool.logs.command"),
     Command(
         "doctor", "Check everything, and say what to do about what is wrong.", "See it", runs="mlx_pool.doctor.command"
     ),
     Command("models", "List, fetch, import and remove models.", becomes="worker.catalog"),
     Command("drain", "Have a worker hand over what it runs, and leave.", runs="mlx_pool.drain"),
+    Command(
+        "upgrade",
+        "Upgrade this machine, or all one after the other, while the pool serves.",
+        runs="mlx_pool.upgrade.command",
+    ),
     Command("dead", "List, show, retry or drop jobs that were given up.", runs="mlx_pool.dead"),
     Command("keys", "Give out API keys for the gateways, list and revoke them.", runs="mlx_pool.keys"),
     Command("limits", "Show or set a queue's limits.", runs="mlx_pool.limits"),

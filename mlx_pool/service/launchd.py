@@ -16,6 +16,7 @@ from .work import File, Run, Work
 
 _THROTTLE_S = 10
 _FILES = 65_536
+_FORGETS_S = 30.0
 
 
 def plist_of(want: Want, place: Place, owner: Owner) -> dict[str, Any]:
@@ -65,6 +66,25 @@ def removing(place: Place, owner: Owner) -> Work:
     """Give what ends it for good; its log stays."""
     target = f"{_domain(owner)}/{place.label}"
     return Work(before=(Run(("launchctl", "bootout", target), is_optional=True),), deleted=(place.unit, place.env_file))
+
+
+def stopping(place: Place, owner: Owner) -> Work:
+    """Give what has it drain and end; it stays installed, and begins again with its user's next log-in.
+
+    launchctl may complain that it is still under way: whether it has ended, its process tells.
+    """
+    return Work(before=(Run(("launchctl", "bootout", f"{_domain(owner)}/{place.label}"), is_optional=True),))
+
+
+def starting(place: Place, owner: Owner) -> Work:
+    """Give what starts it; launchd takes a moment to forget the one before."""
+    return Work(after=(Run(("launchctl", "bootstrap", _domain(owner), str(place.unit)), within_s=_FORGETS_S),))
+
+
+def argv_in(unit: str) -> tuple[str, ...]:
+    """Read the command line that a property list of ours runs."""
+    told: dict[str, Any] = plistlib.loads(unit.encode())
+    return tuple(str(word) for word in told.get("ProgramArguments", ()))
 
 
 def asking(place: Place, owner: Owner) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """A service of Linux: the unit that systemd reads, and what is said to it."""
 
 import re
+import shlex
 
 from mlx_pool.part import part_argv
 
@@ -64,6 +65,23 @@ def removing(place: Place, owner: Owner) -> Work:
         before=(Run(_systemctl(owner, "disable", "--now", place.label), is_optional=True),),
         deleted=(place.unit, place.env_file),
     )
+
+
+def stopping(place: Place, owner: Owner) -> Work:
+    """Give what has it drain and end; it stays installed."""
+    return Work(before=(Run(_systemctl(owner, "stop", place.label)),))
+
+
+def starting(place: Place, owner: Owner) -> Work:
+    """Give what starts it, whatever became of it before."""
+    failures = Run(_systemctl(owner, "reset-failed", place.label), is_optional=True)
+    return Work(after=(failures, Run(_systemctl(owner, "start", place.label))))
+
+
+def argv_in(unit: str) -> tuple[str, ...]:
+    """Read the command line that a unit of ours runs."""
+    found = re.search(r"^ExecStart=(.*)$", unit, re.MULTILINE)
+    return tuple(word.replace("%%", "%").replace("$$", "$") for word in shlex.split(found[1])) if found else ()
 
 
 def asking(place: Place, owner: Owner) -> tuple[str, ...]:
