@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
         "numpy",
         "rich",
     },
+    "worker.peer": {"shared", "msgspec", "starlette", "uvicorn"},
     "worker.engine": {
         "shared",
         "msgspec",
@@ -37,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "worker.engine.scripted": {"shared", "msgspec"},
     "mlx_pool": {"shared", "msgspec", "structlog", "cyclopts", "rich"},
+    "mlx_pool.lan": {"shared", "msgspec", "zeroconf", "ifaddr"},
 }
 # The engine and the catalogue see of `shared` what is plain data: no connection, no queue.
 PLAIN_DATA = {
