@@ -5,8 +5,11 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from shared.connection import Broker, connect
+from shared.errors import Fault
 
 T = TypeVar("T")
+
+_DENIED = "Redis refuses"
 
 
 def ask(url: str, question: Callable[[Broker], Awaitable[T]], *, name: str) -> T:
@@ -20,3 +23,13 @@ async def _ask(url: str, question: Callable[[Broker], Awaitable[T]], name: str) 
         return await question(client)
     finally:
         await client.aclose()
+
+
+async def if_allowed(asked: Awaitable[T]) -> T | None:
+    """Give what was asked for; None where this user of Redis has no right to it, as a worker's own to other queues."""
+    try:
+        return await asked
+    except Fault as fault:
+        if not fault.message.startswith(_DENIED):
+            raise
+        return None

@@ -4,12 +4,10 @@ import time
 
 import msgspec
 
+from mlx_pool.asking import if_allowed
 from shared.connection import Broker, check_broker
-from shared.errors import Fault
 from shared.pool import Pool
 from shared.survey import Survey
-
-_DENIED = "Redis refuses"
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,10 +36,10 @@ async def look(broker: Broker, *, asked: str | None) -> Seen:
 
     """
     await check_broker(broker)  # what it warns of, the worker will say
-    models = await _models(broker)
-    names = ({asked} if asked else set[str]()) if models is None else models
     pool = Pool(broker)
-    surveys = [await _survey(pool, name) for name in sorted(names)]
+    models = await if_allowed(pool.models())
+    names = ({asked} if asked else set[str]()) if models is None else models
+    surveys = [await if_allowed(pool.queue(name).survey()) for name in sorted(names)]
     return Seen(
         models=models,
         surveys=tuple(survey for survey in surveys if survey is not None),
@@ -49,32 +47,11 @@ async def look(broker: Broker, *, asked: str | None) -> Seen:
     )
 
 
-async def _models(broker: Broker) -> frozenset[str] | None:
-    try:
-        return await Pool(broker).models()
-    except Fault as fault:
-        if not fault.message.startswith(_DENIED):
-            raise
-        return None
-
-
-async def _survey(pool: Pool, model: str) -> Survey | None:
-    """A user may have the rights to some queues only."""
-    try:
-        return await pool.queue(model).survey()
-    except Fault as fault:
-        if not fault.message.startswith(_DENIED):
-            raise
-        return None
-
-
 async def _clock_ahead_ms(broker: Broker) -> float:
     began, began_s = time.time(), time.monotonic()
-    try:
-        seconds, micros = await broker.command("TIME")
-    except Fault as fault:
-        if not fault.message.startswith(_DENIED):
-            raise
+    told = await if_allowed(broker.command("TIME"))
+    if told is None:
         return 0.0
+    seconds, micros = told
     took_ms = (time.monotonic() - began_s) * 1_000
     return (int(seconds) - began) * 1_000 + int(micros) / 1_000 - took_ms / 2

@@ -2,15 +2,11 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Final
 
-from mlx_pool.asking import ask
+from mlx_pool.asking import ask, if_allowed
 from shared.connection import Broker
-from shared.errors import Fault
 from shared.pool import Pool
 from shared.survey import Survey
-
-_DENIED: Final = "Redis refuses"
 
 
 def surveys(url: str, named: Iterable[str]) -> list[Survey]:
@@ -26,20 +22,6 @@ def surveys(url: str, named: Iterable[str]) -> list[Survey]:
 
 async def _surveys(broker: Broker, *, named: frozenset[str]) -> list[Survey]:
     pool = Pool(broker)
-    try:
-        models = await pool.models()
-    except Fault as fault:
-        if not fault.message.startswith(_DENIED):
-            raise
-        models = named
-    return [survey for model in sorted(models) if (survey := await _survey(pool, model)) is not None]
-
-
-async def _survey(pool: Pool, model: str) -> Survey | None:
-    """A user may have the rights to some queues only."""
-    try:
-        return await pool.queue(model).survey()
-    except Fault as fault:
-        if not fault.message.startswith(_DENIED):
-            raise
-        return None
+    models = await if_allowed(pool.models())
+    found = [await if_allowed(pool.queue(model).survey()) for model in sorted(named if models is None else models)]
+    return [survey for survey in found if survey is not None]
