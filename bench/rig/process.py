@@ -23,8 +23,12 @@ class Died(Exception):
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for a part: ours without the pool's settings, so that a measurement depends on flags alone."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLX_POOL_", "MLX_MODEL_"))}
+    """The environment for a part: ours without the pool's settings, so that a measurement depends on flags alone.
+
+    And without the wish to compile all modules anew at each start, which nobody has whose starts are counted.
+    """
+    left_out = ("MLX_POOL_", "MLX_MODEL_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return kept | {"PYTHONUNBUFFERED": "1"} | dict(more or {})
 
 
