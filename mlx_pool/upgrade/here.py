@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 
 import msgspec
 
@@ -110,15 +110,18 @@ def _run(order: Order, beside: Beside, descriptor: int) -> int:
         start_new_session=True,
     ) as process:
         assert process.stdin is not None
+        _pass_on((signal.SIGINT, signal.SIGTERM), process)
         with contextlib.suppress(BrokenPipeError):  # it has ended already; its own words say why
             process.stdin.write(encode_order(order))
             process.stdin.close()
-        signal.signal(signal.SIGTERM, lambda _number, _frame: process.terminate())
-        while True:
-            try:
-                return abs(process.wait())
-            except KeyboardInterrupt:
-                process.send_signal(signal.SIGINT)  # it knows whether it may still stop
+        return abs(process.wait())
+
+
+def _pass_on(signals: Sequence[signal.Signals], process: subprocess.Popen[bytes]) -> None:
+    """Give these to it at once, which knows whether it may still stop; what we were started to ignore stays ignored."""
+    for number in signals:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda number, _frame: process.send_signal(number))
 
 
 @contextlib.contextmanager
