@@ -23,6 +23,7 @@ from worker.engine.load import load_model
 from worker.engine.load.preload import exec_with_fast_blas_if_found
 from worker.engine.text.tokenizer import Tokenizer
 
+from .decoding import read_all
 from .models import folder_of
 
 ROWS = 16
@@ -67,9 +68,7 @@ class Bench:
         rows = [self._row(form, steps) for _ in range(ROWS)]
         for row in rows:
             self.decoder.add(row)
-        while self.decoder.waiting or self.decoder.tokens_to_read:
-            self.decoder.admit()
-            self.decoder.prefill()
+        read_all(self.decoder)
         self.decoder.decode()
         started = time.perf_counter()
         for _ in range(steps):

@@ -19,11 +19,11 @@ from mlx_pool.up.broker import broker_binary
 from worker.engine.decode.decoder import Decoder
 from worker.engine.decode.device import limit_memory, total_bytes
 from worker.engine.decode.model import Model
-from worker.engine.decode.row import Row
 from worker.engine.decode.settings import Settings
 from worker.engine.load import load_model
 from worker.engine.load.preload import exec_with_fast_blas_if_found
 
+from .decoding import read_all, row
 from .flags import read_flags
 from .models import folder_of
 from .rig.machine import machine
@@ -31,6 +31,7 @@ from .table import table
 
 _SHORT_TOKENS = 60
 _WAYS: Mapping[str, bool] = {"one batch": False, "lanes": True}
+_GREEDY = Settings(temperature=0.0)
 _MIB = 1 << 20
 
 
@@ -59,7 +60,7 @@ def main(argv: Sequence[str]) -> None:
     limit_memory(total_bytes())
     head = ("model", "short rows", "long row's tokens", "", "ms a step", "of one batch", "joining ms", "state MB")
     with tempfile.TemporaryDirectory() as made:
-        rows = [row for model in flags.models for row in _measured(model, folder_of(model, Path(made)), flags)]
+        rows = [each for model in flags.models for each in _measured(model, folder_of(model, Path(made)), flags)]
     print(table(head, rows))
 
 
@@ -94,11 +95,11 @@ def _taken(model: Model, short: int, long: int, steps: int, *, may_part: bool) -
     decoder = Decoder(model, ends=[], slots=short + 1, prefill_step=512, may_guess=False, may_part=may_part)
     decoder.warm_up()
     for key in range(1, short + 1):
-        decoder.add(_row(key, _SHORT_TOKENS, steps))
-    _read(decoder)
+        decoder.add(row(key, _SHORT_TOKENS, steps + 5, _GREEDY))
+    read_all(decoder)
     decoder.decode()
-    decoder.add(_row(short + 1, long, steps))
-    _read(decoder)
+    decoder.add(row(short + 1, long, steps + 5, _GREEDY))
+    read_all(decoder)
     began = time.perf_counter()
     decoder.decode()
     decoder.decode()
@@ -110,17 +111,6 @@ def _taken(model: Model, short: int, long: int, steps: int, *, may_part: bool) -
     kv_mb = decoder.kv_bytes / _MIB
     decoder.drop(set(range(1, short + 2)))
     return Taken(step_s * 1_000, max(0.0, join_s - 2 * step_s) * 1_000, kv_mb)
-
-
-def _row(key: int, tokens: int, steps: int) -> Row:
-    ids = [(7 * place + 13 * key) % 1_000 + 5 for place in range(tokens)]
-    return Row(key=key, ids=ids, drawn=0, limit=steps + 5, settings=Settings(temperature=0.0))
-
-
-def _read(decoder: Decoder) -> None:
-    while decoder.waiting or decoder.tokens_to_read:
-        decoder.admit()
-        decoder.prefill()
 
 
 def _read_flags(argv: Sequence[str]) -> Flags:

@@ -21,11 +21,11 @@ from mlx_pool.up.broker import broker_binary
 from worker.engine.decode.decoder import Decoder
 from worker.engine.decode.device import limit_memory, total_bytes
 from worker.engine.decode.model import Model
-from worker.engine.decode.row import Row
 from worker.engine.decode.settings import Settings
 from worker.engine.load import load_model
 from worker.engine.load.preload import exec_with_fast_blas_if_found
 
+from .decoding import read_all, row
 from .flags import read_flags
 from .models import folder_of
 from .rig.machine import machine
@@ -63,7 +63,7 @@ def main(argv: Sequence[str]) -> None:
     limit_memory(total_bytes())
     head = ("model", "sampling", "rows", "lockstep ms", "ahead ms", "ratio", "page faults a step, ahead")
     with tempfile.TemporaryDirectory() as made:
-        rows = [row for model in flags.models for row in _measured(model, folder_of(model, Path(made)), flags)]
+        rows = [each for model in flags.models for each in _measured(model, folder_of(model, Path(made)), flags)]
     print(table(head, rows))
 
 
@@ -91,11 +91,8 @@ def _taken(model: Model, settings: Settings, rows: int, steps: int, *, is_ahead:
     decoder = Decoder(model, ends=[], slots=rows, prefill_step=512, is_ahead=is_ahead, may_guess=False)
     decoder.warm_up()
     for key in range(1, rows + 1):
-        ids = [(7 * place + 13 * key) % 1_000 + 5 for place in range(_PROMPT_TOKENS)]
-        decoder.add(Row(key=key, ids=ids, drawn=0, limit=steps + 3, settings=settings))
-    while decoder.waiting or decoder.tokens_to_read:
-        decoder.admit()
-        decoder.prefill()
+        decoder.add(row(key, _PROMPT_TOKENS, steps + 3, settings))
+    read_all(decoder)
     decoder.decode()
     faults, began = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
     for _ in range(steps):

@@ -7,10 +7,16 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from .failure import Unusable
+from .part import Engine
 
 RedisFlag = Annotated[str | None, Parameter(help="The queue's address. [default: that of this machine's `up`]")]
 UrlFlag = Annotated[str | None, Parameter(help="The gateway. [default: that of this machine's `up`]")]
 KeyFileFlag = Annotated[Path | None, Parameter(name="--api-key-file", help="A file with the gateway's API key.")]
+OnDemandFlag = Annotated[
+    str | None,
+    Parameter(help="A,B,…: more models, each loaded when a job waits for it; A=12 says that it needs 12 GiB."),
+]
+EngineFlag = Annotated[Engine, Parameter(help="What generates: mlx, or scripted, which needs no model.")]
 JsonFlag = Annotated[bool, Parameter(name="--json", negative="", help="JSON, for programs.")]
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from rich.console import Console
 
-from mlx_pool.arguments import call
+from mlx_pool.arguments import EngineFlag, OnDemandFlag, call
 from mlx_pool.asking import ask
 from mlx_pool.failure import Failed, Unusable
 from mlx_pool.part import require
@@ -41,9 +41,9 @@ def join(
     /,
     *,
     model: flags.Model = None,
-    on_demand: flags.OnDemand = None,
+    on_demand: OnDemandFlag = None,
     found: flags.Found = None,
-    engine: flags.Generates = "mlx",
+    engine: EngineFlag = "mlx",
     slots: flags.Slots = None,
     memory_limit_gb: flags.MemoryLimit = None,
     models_memory_gb: flags.ModelsMemory = None,

@@ -4,8 +4,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from mlx_pool.part import Engine
-
 Address = Annotated[
     str | None,
     Parameter(help="redis://:PASSWORD@HOST:PORT, the line of `up --host`. [default: MLX_POOL_REDIS_URL, else it asks]"),
@@ -13,14 +11,9 @@ Address = Annotated[
 Model = Annotated[
     str | None, Parameter(help="A name, a folder or a Hugging Face id. [default: the one that the pool serves]")
 ]
-OnDemand = Annotated[
-    str | None,
-    Parameter(help="A,B,…: more models, each loaded when a job waits for it; A=12 says that it needs 12 GiB."),
-]
 Found = Annotated[
     str | None, Parameter(help="NAME of a pool on this network, in place of an address; the password is asked for.")
 ]
-Generates = Annotated[Engine, Parameter(help="What generates: mlx, or scripted, which needs no model.")]
 Slots = Annotated[int | None, Parameter(help="Jobs at once.")]
 MemoryLimit = Annotated[float | None, Parameter(help="GiB that the engine may have.")]
 ModelsMemory = Annotated[

@@ -9,10 +9,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from mlx_pool.arguments import call
+from mlx_pool.arguments import EngineFlag, OnDemandFlag, call
 from mlx_pool.data_folder import DataFolder, data_folder
 from mlx_pool.failure import Unusable
-from mlx_pool.part import Engine, require
+from mlx_pool.part import require
 
 from .address import check_free
 from .bring_up import bring_up_and_wait
@@ -24,10 +24,6 @@ from .state import end_leftovers, read_state
 
 _MemoryLimit = Annotated[
     float | None, Parameter(help="GiB that each worker's engine may have. [default: all of the device's]")
-]
-_OnDemand = Annotated[
-    str | None,
-    Parameter(help="A,B,…: more models, each loaded when a job waits for it; A=12 says that it needs 12 GiB."),
 ]
 _ModelsMemory = Annotated[
     float | None,
@@ -56,10 +52,10 @@ def up(
     model: Annotated[
         str | None, Parameter(help="A name, a folder or a Hugging Face id. [default: smollm2-135m]")
     ] = None,
-    engine: Annotated[Engine, Parameter(help="What generates: mlx, or scripted, which needs no model.")] = "mlx",
+    engine: EngineFlag = "mlx",
     slots: Annotated[int | None, Parameter(help="Jobs at once in each worker.")] = None,
     memory_limit_gb: _MemoryLimit = None,
-    on_demand: _OnDemand = None,
+    on_demand: OnDemandFlag = None,
     models_memory_gb: _ModelsMemory = None,
     keep_loaded_s: _KeepLoaded = None,
     host: Annotated[

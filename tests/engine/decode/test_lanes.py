@@ -54,6 +54,14 @@ def test_rows_join_where_they_waste_least_or_stay_apart(
     assert choose_lane(lanes, newcomers, 2_000) == place
 
 
+def test_nothing_is_wasted_that_memory_has_no_room_for() -> None:
+    """Rows were let in by their own length: padding takes what is spare, else they have a lane, beyond four even."""
+    lanes = [Shape(1, 500), Shape(1, 3_000), Shape(1, 9_000), Shape(1, 30_000)]
+
+    assert choose_lane(lanes, Shape(2, 300), 2_000, spare_tokens=400) == 0
+    assert choose_lane(lanes, Shape(2, 300), 2_000, spare_tokens=399) is None
+
+
 def test_lanes_become_one_when_that_is_cheaper() -> None:
     """The two that waste least together; none where that is too much."""
     assert find_pair([Shape(8, 100), Shape(1, 3_000), Shape(1, 3_500)], 1_000) == (1, 2)

@@ -95,9 +95,12 @@ def cache_room(room: Room, bytes_per_token: int) -> int | None:
 
     `kv_tokens` leaves room for a second copy of the rows' state, which the rows that are there need as well.
     """
-    if room.kv_tokens is None:
-        return None
-    return max(0, room.kv_tokens - room.tokens) * bytes_per_token * COPIES
+    return None if room.kv_tokens is None else int(spare_tokens(room)) * bytes_per_token * COPIES
+
+
+def spare_tokens(room: Room) -> float:
+    """How many tokens there is room for beside the rows, were all as long as they may get."""
+    return math.inf if room.kv_tokens is None else max(0, room.kv_tokens - room.tokens)
 
 
 def _fits(together: Sequence[Demand], chunk: int) -> bool:

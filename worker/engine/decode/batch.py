@@ -80,6 +80,11 @@ class Batch:
         """How many ids the state of the row has read that has read most; 0 while there are no rows."""
         return max((self._fed_at(place) for place in range(len(self._rows))), default=0)
 
+    @property
+    def padding(self) -> int:
+        """How many tokens of state belong to nobody, as all rows are as long as the longest."""
+        return sum(self.length - self._fed_at(place) for place in range(len(self._rows)))
+
     def fed(self, key: int) -> int:
         """How many of a row's ids, prompt and generated, its state has read."""
         return self._fed_at(self._place(key))

@@ -10,7 +10,17 @@ import mlx.core as mx
 
 from worker.engine.cache.cache import PromptCache
 
-from .admission import Demand, Room, cache_room, choose_group, chunk_size, free_seats, kv_tokens, worth_tokens
+from .admission import (
+    Demand,
+    Room,
+    cache_room,
+    choose_group,
+    chunk_size,
+    free_seats,
+    kv_tokens,
+    spare_tokens,
+    worth_tokens,
+)
 from .batch import Batch
 from .device import free_buffers, is_gpu
 from .drawn import Drawn
@@ -142,7 +152,7 @@ class Decoder:
         self._waiting.drop(keys)
         self._reading.drop(keys)
         self._keep_state(keys)
-        self._lanes.leave(keys)
+        self._lanes.leave(keys, spare_tokens=spare_tokens(self._room()))
         self._recall.forget(keys)
 
     def relieve(self) -> list[int]:
@@ -188,7 +198,7 @@ class Decoder:
         self._read_chunk(prefill, is_long=is_long)
         progress = [Progress(row.key, prefill.done + 1, prefill.total + 1) for row in prefill.rows] if is_long else []
         if prefill.is_done:
-            self._lanes.join(prefill.rows, prefill.finished())
+            self._lanes.join(prefill.rows, prefill.finished(), spare_tokens=spare_tokens(self._room()))
             self._reading.end(prefill)
         return progress
 

@@ -5,6 +5,7 @@ lane costs a step of its own, which is mostly reading the model's weights once m
 waste least, unless they would waste more than the weights are worth; and lanes become one when that is cheaper.
 """
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -31,7 +32,7 @@ class Lanes:
     """Batches that step by turns: to the caller they are one."""
 
     def __init__(self, make: Callable[[], Batch]) -> None:
-        self.worth_tokens = float("inf")  # how many wasted tokens cost as much as another lane does
+        self.worth_tokens = math.inf  # how many wasted tokens cost as much as another lane does
         self._make = make
         self._lanes: list[Batch] = []
 
@@ -52,7 +53,7 @@ class Lanes:
     @property
     def padding(self) -> int:
         """How many tokens of state belong to nobody."""
-        return sum(len(lane) * lane.length - sum(lane.fed(row.key) for row in lane.rows) for lane in self._lanes)
+        return sum(lane.padding for lane in self._lanes)
 
     @property
     def kv_bytes(self) -> int:
@@ -77,24 +78,25 @@ class Lanes:
         """A copy of a row's state, to be kept when it has left."""
         return self._lane_of(key).state_of(key)
 
-    def join(self, rows: Sequence[Row], kv: KV) -> None:
-        """Seat rows whose ids but the last have been read into `kv`."""
+    def join(self, rows: Sequence[Row], kv: KV, *, spare_tokens: float) -> None:
+        """Seat rows whose ids but the last have been read into `kv`; no more than the spare tokens are wasted."""
         newcomers = Shape(len(rows), max(len(row.ids) for row in rows) - 1)
-        place = choose_lane(self.shapes, newcomers, self.worth_tokens)
+        place = choose_lane(self.shapes, newcomers, self.worth_tokens, spare_tokens)
         if place is None:
             place = len(self._lanes)
             self._lanes.append(self._make())
         self._lanes[place].join(rows, kv)
 
-    def leave(self, keys: Collection[int]) -> None:
-        """Free the slots of these rows; the others go on undisturbed."""
+    def leave(self, keys: Collection[int], *, spare_tokens: float) -> None:
+        """Free the slots of these rows; the others go on undisturbed, and waste no more than the spare tokens."""
         for lane in self._lanes:
             lane.leave(keys)
         self._lanes = [lane for lane in self._lanes if len(lane)]
-        while pair := find_pair(self.shapes, self.worth_tokens * _CALM):
+        while pair := find_pair(self.shapes, min(self.worth_tokens * _CALM, spare_tokens)):
             one, other = (self._lanes[place] for place in pair)
             if one.seats is None or other.seats is None:
                 return
+            spare_tokens -= waste(_shape(one), _shape(other))
             one.take_over(other.seats)
             self._lanes.remove(other)
 
@@ -110,12 +112,15 @@ class Lanes:
         return next(lane for lane in self._lanes if any(row.key == key for row in lane.rows))
 
 
-def choose_lane(lanes: Sequence[Shape], newcomers: Shape, worth_tokens: float) -> int | None:
-    """Choose the place of the lane to join; None: one of their own."""
-    wastes = [waste(lane, newcomers) for lane in lanes]
-    if not wastes or (min(wastes) > worth_tokens and len(lanes) < _MOST_LANES):
+def choose_lane(
+    lanes: Sequence[Shape], newcomers: Shape, worth_tokens: float, spare_tokens: float = math.inf
+) -> int | None:
+    """Choose the place of the lane to join; None: one of their own, which wastes nothing, however many there are."""
+    if not lanes:
         return None
-    return wastes.index(min(wastes))
+    least, place = min((waste(lane, newcomers), place) for place, lane in enumerate(lanes))
+    is_too_much = least > spare_tokens or (least > worth_tokens and len(lanes) < _MOST_LANES)
+    return None if is_too_much else place
 
 
 def find_pair(lanes: Sequence[Shape], worth_tokens: float) -> tuple[int, int] | None:
