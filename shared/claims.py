@@ -49,6 +49,7 @@ class Claimed(msgspec.Struct, frozen=True):
     now_ms: int
     found: tuple[int, ...] = ()  # how many of each of `CLASSES` waited when it was submitted; (): nobody has counted
     job_class: str = ""  # what it came in; its entry's is another where it was given back
+    is_beyond_share: bool = False  # its tenant ran on an even share of the seats without it, and others asked too
 
     @property
     def is_suspect(self) -> bool:
@@ -56,9 +57,9 @@ class Claimed(msgspec.Struct, frozen=True):
         return self.entry.startswith("sus:")
 
     @property
-    def is_bulk(self) -> bool:
-        """Whether nobody waits for it in person."""
-        return self.job_class == "lo" or self.entry.startswith("lo:")
+    def steps_aside(self) -> bool:
+        """Whether others' prompts are read before its own: it is bulk work, or its tenant has its share."""
+        return self.is_beyond_share or self.job_class == "lo" or self.entry.startswith("lo:")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -230,7 +231,9 @@ def _told(fields: dict[str, str | int | float]) -> list[str | int | float]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    job_id, attempt, entry, body, seq, deadline, enqueued, tenant, trace, outline, now, found, job_class = row
+    job_id, attempt, entry, body, seq, deadline, enqueued, tenant, trace, outline, now, found, job_class, is_beyond = (
+        row
+    )
     return Claimed(
         id=job_id.decode(),
         attempt=attempt,
@@ -245,4 +248,5 @@ def _claimed(row: Sequence[Any]) -> Claimed:
         now_ms=int(now),
         found=tuple(map(int, found.split())),
         job_class=job_class.decode(),
+        is_beyond_share=bool(is_beyond),
     )

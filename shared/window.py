@@ -20,6 +20,12 @@ class Waiting(NamedTuple):
     home_tokens: int = 0
     tenant: str = ""
     not_on: str = ""  # the host that gave it back, and should not be the next to take it
+    is_beyond_share: bool = False  # its tenant runs on an even share of the seats without it, and others ask too
+
+    @property
+    def steps_aside(self) -> bool:
+        """Whether others' prompts are read before its own."""
+        return self.is_beyond_share or self.cls == "lo"
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -49,7 +55,7 @@ def read_window(reply: Sequence[Any]) -> Window:
 
 
 def _waiting(rows: Iterable[Sequence[Any]]) -> Iterable[Waiting]:
-    for entry, tenant, told, home, place, not_on in rows:
+    for entry, tenant, told, home, place, not_on, is_beyond_share in rows:
         outline = decode_outline(told.decode())
         name = entry.decode()
         job_class, _, entry_id = name.partition(":")
@@ -63,4 +69,5 @@ def _waiting(rows: Iterable[Sequence[Any]]) -> Iterable[Waiting]:
             home_tokens=outline.homes[place - 1].tokens if 0 < place <= len(outline.homes) else 0,
             tenant=tenant.decode(errors="replace"),
             not_on=not_on.decode(errors="replace"),
+            is_beyond_share=bool(is_beyond_share),
         )

@@ -17,20 +17,20 @@ Place = Callable[[Sequence[Waiting], Me, float, Limits], Takes]
 
 # So many may stand in for those that another worker was quicker to take: many who rank alike want the same.
 SPARE = 4
-BULK_LEAVES = 4  # one seat in so many is not for bulk work: who comes in person finds one free
+ASIDE_LEAVES = 4  # one seat in so many is not for what steps aside: who comes in person finds one free
 
 
 class Load(msgspec.Struct, frozen=True):
     """What a worker holds: `prefill_tokens` are prompt tokens still to be computed before their first token.
 
-    Those of bulk work are counted apart: its prompts step aside for others.
+    Those of prompts that step aside for others are counted apart.
     """
 
     slots: int
     held: int
     prefill_tokens: int
     prefill_tokens_per_second: float
-    bulk_prefill_tokens: int = 0
+    aside_prefill_tokens: int = 0
     holds_suspect: bool = False
     is_short_of_memory: bool = False
     cached: AbstractSet[str] = frozenset()  # what the engine's prompt cache serves, by hash
@@ -41,9 +41,9 @@ class Load(msgspec.Struct, frozen=True):
         return self.prefill_tokens / (self.prefill_tokens_per_second or TOKENS_PER_S_GUESS)
 
     @property
-    def bulk_prefill_s(self) -> float:
-        """How long before it reads a new bulk job's."""
-        return self.prefill_s + self.bulk_prefill_tokens / (self.prefill_tokens_per_second or TOKENS_PER_S_GUESS)
+    def aside_prefill_s(self) -> float:
+        """How long before it reads a new one that steps aside, too."""
+        return self.prefill_s + self.aside_prefill_tokens / (self.prefill_tokens_per_second or TOKENS_PER_S_GUESS)
 
     @property
     def is_prefilling(self) -> bool:
@@ -79,10 +79,10 @@ def wish(window: Window, load: Load, me: Me, place: Place = choose_several) -> W
     if yields:
         return Wish(yields=True)
     most = 1 if load.is_short_of_memory else load.slots - load.held
-    limits = Limits(most, PREFILL_BUDGET_S - load.prefill_s, not window.another_is_free, load.slots // BULK_LEAVES)
+    limits = Limits(most, PREFILL_BUDGET_S - load.prefill_s, not window.another_is_free, load.slots // ASIDE_LEAVES)
     waiting = window.waiting
-    if load.bulk_prefill_s >= PREFILL_BUDGET_S and window.another_is_free:
-        waiting = [job for job in waiting if job.cls != "lo"]
+    if load.aside_prefill_s >= PREFILL_BUDGET_S and window.another_is_free:
+        waiting = [job for job in waiting if not job.steps_aside]
     takes = place(waiting, me, window.now_s, limits)
     if not takes.entries and window.suspect and not load.held:
         return Wish([window.suspect])

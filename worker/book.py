@@ -72,8 +72,8 @@ class Book:
         return Load(
             slots=slots,
             held=len(self._runs),
-            prefill_tokens=sum(run.prefill_left for run in self._runs.values() if not run.is_bulk),
-            bulk_prefill_tokens=sum(run.prefill_left for run in self._runs.values() if run.is_bulk),
+            prefill_tokens=sum(run.prefill_left for run in self._runs.values() if not run.steps_aside),
+            aside_prefill_tokens=sum(run.prefill_left for run in self._runs.values() if run.steps_aside),
             prefill_tokens_per_second=prefill_tokens_per_second,
             holds_suspect=any(run.is_suspect for run in self._runs.values()),
             is_short_of_memory=is_short_of_memory,

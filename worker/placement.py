@@ -70,7 +70,7 @@ class Takes(NamedTuple):
 
 def choose(window: Sequence[Waiting], me: Me, now: float) -> Take | Look:
     """What to take now. The order of the window means nothing; equals are told apart by their entries."""
-    return _choose(window, me, now, has_rival=True)
+    return _choose(window, me, now, has_rival=True, is_last=lambda _: False)
 
 
 class Limits(NamedTuple):
@@ -79,7 +79,7 @@ class Limits(NamedTuple):
     most: int
     prefill_s: float = PREFILL_BUDGET_S  # of reading that may be begun
     no_other_is_free: bool = False  # to begin sooner what would have to wait here
-    bulk_leaves: int = 0  # so many slots bulk work leaves free
+    aside_leaves: int = 0  # so many slots are not for what steps aside
 
 
 def choose_several(window: Sequence[Waiting], me: Me, now: float, limits: Limits) -> Takes:
@@ -88,10 +88,13 @@ def choose_several(window: Sequence[Waiting], me: Me, now: float, limits: Limits
     What would have to wait behind `prefill_s` of reading stays for whoever is free first, however long the last one
     taken is: a burst of short prompts is read together, a long one alone. Where no other is free, whatever can be taken
     is taken while there are slots, also by one that is prefilling: what is read together decodes together; and nothing
-    is held for who might be faster.
+    is held for who might be faster. Of its class a job beyond its tenant's share comes last.
     """
-    has_rival = not limits.no_other_is_free
-    return _several(window, me, now, limits, lambda left, me: _choose(left, me, now, has_rival=has_rival))
+
+    def choose_one(left: Sequence[Waiting], me: Me) -> Take | Look:
+        return _choose(left, me, now, has_rival=not limits.no_other_is_free, is_last=lambda job: job.is_beyond_share)
+
+    return _several(window, me, now, limits, choose_one)
 
 
 def first_come(window: Sequence[Waiting], me: Me, now: float, limits: Limits) -> Takes:
@@ -108,8 +111,8 @@ def _several(
 ) -> Takes:
     left, taken, prefill_s = list(window), list[str](), limits.prefill_s
     while True:
-        if me.free_slots <= limits.bulk_leaves:
-            left = [job for job in left if job.cls != "lo"]
+        if me.free_slots <= limits.aside_leaves:
+            left = [job for job in left if not job.steps_aside]
         is_spent = me.prefilling or prefill_s <= 0
         got = choose_one(left, me._replace(prefilling=is_spent and not limits.no_other_is_free))
         if isinstance(got, Look):
@@ -131,13 +134,16 @@ def _first(window: Sequence[Waiting], me: Me) -> Take | Look:
     return Look(math.inf)
 
 
-def _choose(window: Iterable[Waiting], me: Me, now: float, *, has_rival: bool) -> Take | Look:
+def _choose(
+    window: Iterable[Waiting], me: Me, now: float, *, has_rival: bool, is_last: Callable[[Waiting], bool]
+) -> Take | Look:
     if me.free_slots <= 0 or me.prefilling:
         return Look(math.inf)
     by_class = _by_class(window)
+    hold_share = HOLD_SHARE if has_rival else 0.0
     again_at = math.inf
     for name in _ORDERS[me.turn % len(_ORDERS)]:
-        best, held_until = _best(by_class.get(name, ()), me, now, HOLD_SHARE if has_rival else 0.0)
+        best, held_until = _best(by_class.get(name, ()), me, now, hold_share=hold_share, is_last=is_last)
         if best is not None:
             return Take(best.entry)
         again_at = min(again_at, held_until)
@@ -155,13 +161,16 @@ def _by_class(window: Iterable[Waiting]) -> dict[str, list[Waiting]]:
 class _Rank(NamedTuple):
     """The least is taken; told apart by more than cost, so that no two jobs are equal."""
 
+    is_last: bool
     is_elsewhere: bool
     minus_ratio: float
     entry_length: int  # ids are numbers: of two of one moment the shorter is the older
     entry: str
 
 
-def _best(jobs: Iterable[Waiting], me: Me, now: float, hold_share: float) -> tuple[Waiting | None, float]:
+def _best(
+    jobs: Iterable[Waiting], me: Me, now: float, *, hold_share: float, is_last: Callable[[Waiting], bool]
+) -> tuple[Waiting | None, float]:
     """Find the best of those that may be taken, and when the first of the others may be."""
     best: tuple[_Rank, Waiting] | None = None
     first_end = math.inf
@@ -174,7 +183,7 @@ def _best(jobs: Iterable[Waiting], me: Me, now: float, hold_share: float) -> tup
             first_end = min(first_end, end)
             continue
         ratio = (max(0.0, now - job.arrived) + AGE_HEADSTART_S) / _in_steps(seconds)
-        rank = _Rank(job.home != me.id, -ratio, len(job.entry), job.entry)
+        rank = _Rank(is_last(job), job.home != me.id, -ratio, len(job.entry), job.entry)
         if best is None or rank < best[0]:
             best = rank, job
     return (best[1] if best else None), first_end

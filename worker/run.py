@@ -83,9 +83,9 @@ class Run:
         return self.ending is None and not self.is_handed_back
 
     @property
-    def is_bulk(self) -> bool:
-        """Whether it came as bulk work."""
-        return self.claimed.is_bulk
+    def steps_aside(self) -> bool:
+        """Whether others' prompts are read before its own."""
+        return self.claimed.steps_aside
 
     @property
     def has_news(self) -> bool:

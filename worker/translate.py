@@ -39,7 +39,7 @@ def generate_line(job: Job, run: Run) -> wire.Generate:
         resume=wire.Resume(list(run.past.tokens)) if run.past.tokens else None,
         enqueued_at_ms=run.claimed.enqueued_at_ms,
         tenant=run.claimed.tenant,
-        is_bulk=run.is_bulk or job.class_ == "lo",
+        steps_aside=run.steps_aside or job.class_ == "lo",
         prefixes=tuple((prefix.hash, prefix.tokens) for prefix in decode_outline(run.claimed.outline).prefixes),
     )
 

@@ -74,10 +74,12 @@ SCRIPTS: Mapping[str, Rights] = {
         jobs="xinfo|stream",
         win="hgetall hlen hset",
         worker="hmget",
-        seen="zrangebyscore",
+        seen="zrangebyscore zcard",
         tenants="hget",
     ),
-    "take": _rights(_FIT, jobs="xclaim", win="hget", worker="hmget", home="set"),
+    "take": _rights(
+        _FIT, jobs="xclaim", win="hget", worker="hmget", home="set", seen="zrangebyscore zcard", tenants="hget"
+    ),
     "append": _rights(_LOG, none="time", limits="hget", workers="zscore zadd"),
     "finish": _GIVE_BACK,
     "fail": _rights(_GIVE_BACK, workers="zrangebyscore"),

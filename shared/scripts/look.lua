@@ -2,7 +2,8 @@
 -- KEYS  1 the queue's prefix
 -- ARGV  1 me (incarnation)  2 my host
 -- RETURNS  {'OK', now_ms, another is free (0|1), {suspect, due (0|1), not on}, {last re, hi, std, lo, sus},
---           {entry, tenant, outline, home's name or '', its place in `homes` from 1, or 0, not on}, …} · {'DEAD'}: no lease
+--           {entry, tenant, outline, home's name or '', its place in `homes` from 1, or 0, not on, beyond the tenant's
+--           even share (0|1)}, …} · {'DEAD'}: no lease
 --          `suspect`: one that waits to run alone, or ''; due: I have to make room for it. `not on`: the host that gave it
 --          back, or ''. `last …`: the ids behind which a doorbell can wait
 -- Atomic, since an entry is read into the window and has its record there, or neither.
@@ -99,6 +100,14 @@ for i, class in ipairs(STREAMS) do
   end
 end
 
+-- What was given back has waited before.
+local left_of = {}
+local function is_beyond_share(class, tenant)
+  if class == 're' then return false end
+  left_of[tenant] = (left_of[tenant] or left_of_even_share(tenant, now)) - 1
+  return left_of[tenant] <= -1
+end
+
 is_at_cap = {} -- who has asked may be known better now
 local told = {}
 for _, class in ipairs(filled) do
@@ -106,7 +115,8 @@ for _, class in ipairs(filled) do
     local entry_id, seen = found[1], found[2]
     if not is_for_another_version(seen.v, now) and not is_kept_from(host, seen.not_on, entry_id, now) then
       local wid, place = home_of(seen.outline)
-      told[#told + 1] = {class .. ':' .. entry_id, seen.tenant, seen.outline, wid, place, seen.not_on or ''}
+      told[#told + 1] = {class .. ':' .. entry_id, seen.tenant, seen.outline, wid, place, seen.not_on or '',
+                         is_beyond_share(class, seen.tenant) and 1 or 0}
     end
   end
 end

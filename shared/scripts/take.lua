@@ -2,8 +2,8 @@
 -- KEYS  1 the queue's prefix
 -- ARGV  1 me (incarnation)  2 how many at most  then the entries, as `look` named them, the wanted ones first
 -- RETURNS  {'OK', for each entry {id, attempt, entry, body, seq, deadline_ms, enqueued_ms, tenant, trace, outline, now_ms,
---          what it found waiting as `re hi std lo sus`, or '', the class it came in} or {}: somebody else has it, it is
---          over, or enough were had before} · {'DEAD'}: no lease
+--          what it found waiting as `re hi std lo sus`, or '', the class it came in, beyond the tenant's even share (0|1)}
+--          or {}: somebody else has it, it is over, or enough were had before} · {'DEAD'}: no lease
 -- Atomic, since finding the entry, raising the attempt and naming the owner must be one: two takes of one entry would
 -- be two workers on one attempt. The only script that starts a job or raises an attempt. A reply that is lost leaves
 -- jobs with me that I do not know of: `mine` gives them back.
@@ -18,6 +18,7 @@ local function grant(j, class, entry_id, fields)
     j.deadline = now + j.timeout
     redis.call('HSET', j.key, 'timeout', 0)
   end
+  local is_beyond_share = left_of_even_share(j.tenant or '', now) <= 0
   count_tenant(j.tenant, 'waiting', -1)
   count_tenant(j.tenant, 'running', 1)
   redis.call('HSET', j.key, 'state', 'running', 'attempt', j.attempt, 'owner', me, 'mark', j.seq, 'deadline', int(j.deadline),
@@ -27,7 +28,7 @@ local function grant(j, class, entry_id, fields)
   local outline = outline_in(fields)
   settle(me, outline, now)
   return {j.id, j.attempt, class .. ':' .. entry_id, fields.body, j.seq, int(j.deadline), int(j.enqueued), j.tenant or '', j.trace or '', outline, int(now),
-          j.found or '', j.class or class}
+          j.found or '', j.class or class, is_beyond_share and 1 or 0}
 end
 
 -- A suspect was never read for others to see: I read it myself.

@@ -65,6 +65,14 @@ local function slots_of_all(now)
   return slots
 end
 
+-- On how many seats more a tenant runs its even share; `math.huge` while it asks alone. What goes beyond it is served by
+-- whoever has nothing else, and its prompts are read behind others'.
+local function left_of_even_share(tenant, now)
+  if not others_ask(tenant, now) then return math.huge end
+  local running = tonumber(redis.call('HGET', T .. ':tenants', 'running ' .. tenant)) or 0
+  return slots_of_all(now) / math.max(2, redis.call('ZCARD', T .. ':seen')) - running
+end
+
 -- Whether a worker is there to go on with what it has served.
 local function may_serve(wid, now)
   local lease = tonumber(redis.call('ZSCORE', T .. ':workers', wid))

@@ -283,7 +283,7 @@ def test_a_chunk_takes_no_longer_than_it_was_told_to() -> None:
 def test_bulk_prompts_are_read_behind_those_that_somebody_waits_for() -> None:
     """Also in their midst; but they are not passed for ever."""
     batch = Batch(Settings(step_ms=0, prefill_ms_per_token=1, slots=40, context_tokens=4_096))
-    batch.take(Generate(id="bulk", tokens=list(range(1_000)), is_bulk=True), is_by_hand=False, now_ns=0)
+    batch.take(Generate(id="bulk", tokens=list(range(1_000)), steps_aside=True), is_by_hand=False, now_ns=0)
     batch.admit(0)
     order = _read_in(batch.step(0))
     for number in range(20):

@@ -233,7 +233,7 @@ async def test_a_job_handed_over_keeps_its_class(lab: Labs) -> None:
 
         assert {job.id for job in again} == {"one", direct}
         assert [job.entry[:3] for job in again] == ["re:", "re:"]
-        assert [(job.job_class, job.is_bulk) for job in [*first, *again]] == [("lo", True)] * 4
+        assert [(job.job_class, job.steps_aside) for job in [*first, *again]] == [("lo", True)] * 4
 
 
 async def test_a_job_handed_over_comes_back_when_there_is_no_other_host(lab: Labs) -> None:

@@ -206,6 +206,27 @@ async def test_one_tenant_has_half_of_the_seats_while_others_ask(lab: Labs) -> N
         assert (await worker.look()).waiting == []
 
 
+async def test_what_is_beyond_an_even_share_is_marked(lab: Labs) -> None:
+    """While others ask: then its prompts are read behind theirs, wherever they were taken. Who is alone has all."""
+    async with lab() as here:
+        worker = await here.worker()
+        await worker.beat({"slots": 4})
+        await here.submit(*(f"greedy-{n}" for n in range(4)), tenant="greedy")
+        alone = (await worker.look()).waiting
+        await worker.take(_entries(await worker.look())[:1])
+
+        await _submit(here, "polite", tenant="polite")
+        together = (await worker.look()).waiting
+        taken = await worker.take([job.entry for job in together])
+
+        assert not any(job.is_beyond_share for job in alone)
+        assert sorted((job.tenant, job.is_beyond_share) for job in together) == [
+            *[("greedy", False), ("greedy", True), ("greedy", True)],
+            ("polite", False),
+        ]
+        assert sorted(job.id for job in taken if job.steps_aside) == ["greedy-2", "greedy-3"]
+
+
 async def test_a_flood_does_not_hide_who_comes_behind_it(lab: Labs) -> None:
     """Jobs of who has its share take no room in the window."""
     async with lab() as here:

@@ -67,7 +67,7 @@ def test_who_reads_a_long_prompt_yields_while_another_is_free() -> None:
 
 def test_bulk_work_that_is_read_keeps_nobody_away_but_bulk_work() -> None:
     """Its prompts step aside in the engine, so only what would have to wait behind them is left to others."""
-    reading = replace(IDLE, held=1, bulk_prefill_tokens=10_000)
+    reading = replace(IDLE, held=1, aside_prefill_tokens=10_000)
     window = Window([*_waiting("a", cls="lo"), *_waiting("b")], NOW, another_is_free=True)
 
     assert _wish(window, reading).entries == ["std:b"]

@@ -35,7 +35,7 @@ def test_bulk_work_is_counted_apart_however_it_came_back() -> None:
 
     load = book.load(slots=4, prefill_tokens_per_second=1.0)
 
-    assert (load.prefill_tokens, load.bulk_prefill_tokens) == (0, 20)
+    assert (load.prefill_tokens, load.aside_prefill_tokens) == (0, 20)
 
 
 def test_a_run_that_was_closed_is_not_found() -> None:

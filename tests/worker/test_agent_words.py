@@ -56,9 +56,9 @@ def test_the_engine_knows_what_nobody_waits_for() -> None:
     """Bulk work, by its stream or by its own word: other prompts are read before its own."""
     bulk = Run(msgspec.structs.replace(claimed(), entry="lo:1-1"), "job/1/1", prompt_tokens_estimate=1)
 
-    assert translate.generate_line(Job(prompt="x"), bulk).is_bulk
-    assert translate.generate_line(Job(prompt="x", class_="lo"), run()).is_bulk
-    assert not translate.generate_line(Job(prompt="x"), run()).is_bulk
+    assert translate.generate_line(Job(prompt="x"), bulk).steps_aside
+    assert translate.generate_line(Job(prompt="x", class_="lo"), run()).steps_aside
+    assert not translate.generate_line(Job(prompt="x"), run()).steps_aside
 
 
 @pytest.mark.parametrize("outline", ["", "no outline", f"5 - {'g' * 16}:5", "1 - " + "a" * 2_000])

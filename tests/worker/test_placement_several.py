@@ -76,8 +76,18 @@ def test_bulk_work_leaves_slots_free() -> None:
     """However much of it waits; other classes may have all."""
     window = [aged(number, tokens=10)._replace(entry=f"lo:{number}-0", cls="lo") for number in range(9)]
 
-    assert len(choose_several(window, ME, NOW, Limits(9, bulk_leaves=1)).entries) == 3
-    assert len(choose_several(window, ME._replace(free_slots=1), NOW, Limits(9, bulk_leaves=1)).entries) == 0
+    assert len(choose_several(window, ME, NOW, Limits(9, aside_leaves=1)).entries) == 3
+    assert len(choose_several(window, ME._replace(free_slots=1), NOW, Limits(9, aside_leaves=1)).entries) == 0
+
+
+def test_beyond_its_share_a_tenant_comes_last_of_its_class() -> None:
+    """However old, cheap, and at home; and it leaves the slots free that bulk work does."""
+    beyond = [aged(number, tokens=10)._replace(is_beyond_share=True, home="me") for number in range(9)]
+    window = [*beyond, aged(10, tokens=200, age=1), aged(11, tokens=10)._replace(entry="lo:11-0", cls="lo")]
+
+    taken = choose_several(window, ME, NOW, Limits(9, aside_leaves=1)).entries
+
+    assert taken == ("std:10-0", "std:0-0", "std:1-0")
 
 
 def test_without_a_rival_nothing_is_held_for_who_is_faster() -> None:

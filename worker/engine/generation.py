@@ -52,7 +52,7 @@ class Generation:
         self.has_op = has_op
         self.reason: Reason | None = None  # why it ended; None: it goes on
         self._tenant = request.tenant
-        self._is_bulk = request.is_bulk
+        self._steps_aside = request.steps_aside
         self._prefixes = request.prefixes
         self._prompt = prompt
         self._stream = stream
@@ -76,7 +76,7 @@ class Generation:
             limit=self._limit,
             settings=settings,
             tenant=self._tenant,
-            is_bulk=self._is_bulk,
+            steps_aside=self._steps_aside,
             prefixes=self._prefixes,
             boundaries=self._prompt.boundaries,
             logprobs=self._logprobs,

@@ -32,7 +32,7 @@ class Generate(
     resume: Resume | None = None
     enqueued_at_ms: int | None = None  # what a chat template's clock shows, so that every attempt has the same prompt
     tenant: str = ""  # the prompt cache's namespace
-    is_bulk: bool = False  # nobody waits for it in person: other prompts are read before its own
+    steps_aside: bool = False  # other prompts are read before its own: bulk work's, or beyond its tenant's share
     # What the prompt begins with, from the shortest to all of it: a name that says nothing here, and how many tokens,
     # as estimated without a tokenizer. `cached` tells by these names what the prompt cache serves.
     prefixes: Annotated[tuple[Prefix, ...], Meta(max_length=64)] = ()

@@ -10,7 +10,7 @@ from worker.engine.decode.row import Row
 from .small import KINDS, decoder_of, rows, run
 
 BULK, CHAT, LATER = (
-    replace(row, is_bulk=row.key == 0, settings=replace(row.settings, temperature=0.0))
+    replace(row, steps_aside=row.key == 0, settings=replace(row.settings, temperature=0.0))
     for row in rows((300, 6), (200, 6), (180, 6))
 )
 
@@ -49,7 +49,7 @@ def test_no_other_s_prompt_steps_aside() -> None:
     decoder = decoder_of(KINDS["full attention"]())
 
     assert list(told_in_order(decoder, [CHAT], [LATER])) == [CHAT.key, LATER.key]
-    assert list(told_in_order(decoder, [BULK], [replace(CHAT, is_bulk=True)])) == [BULK.key, CHAT.key]
+    assert list(told_in_order(decoder, [BULK], [replace(CHAT, steps_aside=True)])) == [BULK.key, CHAT.key]
 
 
 def test_one_that_stepped_aside_can_be_dropped() -> None:
@@ -78,7 +78,7 @@ def test_bulk_work_is_passed_only_so_often() -> None:
         waiting.add(replace(CHAT, key=key))
         row = next(iter(waiting))
         waiting.take([row])
-        turns.append(row.is_bulk)
+        turns.append(row.steps_aside)
 
     assert turns.index(True) == 11
     assert turns.count(True) == 1

@@ -1,8 +1,8 @@
 """The prompts that are being read: whose chunk is next, and who steps aside for whom.
 
 At most one long prompt is read chunk by chunk and one group of short ones in one go, by turns: so a long prompt delays
-short ones by a chunk and not by itself. Bulk work's long prompt steps aside for one that somebody waits for, and goes
-on where it was when that one is read.
+short ones by a chunk and not by itself. A long prompt that steps aside (bulk work's, or one beyond its tenant's share)
+lets another pass, and goes on where it was when that one is read.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from .prefill import Prefill
 from .row import Row
 
-# How often other rows may pass a bulk row that came before them: as often as they do in the queue.
+# How often other rows may pass one that steps aside and came before them: as often as they do in the queue.
 _MOST_PASSED = 11
 
 
@@ -22,7 +22,7 @@ class Reading:
         self._aside: Prefill | None = None
         self._group: Prefill | None = None
         self._is_long_next = True
-        self._passed = 0  # how often the bulk prompt that is read has stepped aside
+        self._passed = 0  # how often the prompt that is read has stepped aside
 
     def __iter__(self) -> Iterator[Prefill]:
         """All of it."""
@@ -38,7 +38,7 @@ class Reading:
         if not is_long or self._long is None:
             return True
         may_pass = self._aside is None and self._passed < _MOST_PASSED
-        return may_pass and not row.is_bulk and _is_bulk(self._long)
+        return may_pass and not row.steps_aside and _steps_aside(self._long)
 
     def begin(self, prefill: Prefill, *, is_long: bool) -> None:
         """Read these from now on."""
@@ -77,7 +77,7 @@ class Reading:
         self._note_passed()
 
     def _note_passed(self) -> None:
-        if not any(prefill and _is_bulk(prefill) for prefill in (self._long, self._aside)):
+        if not any(prefill and _steps_aside(prefill) for prefill in (self._long, self._aside)):
             self._passed = 0
 
 
@@ -92,10 +92,10 @@ class Waiting:
         return len(self._rows)
 
     def __iter__(self) -> Iterator[Row]:
-        """Bulk work last; first in its turn where it has been passed often."""
+        """Those that step aside last; each in its turn where they have been passed often."""
         if self._passed >= _MOST_PASSED:
             return iter(self._rows)
-        return iter(sorted(self._rows, key=lambda row: row.is_bulk))
+        return iter(sorted(self._rows, key=lambda row: row.steps_aside))
 
     def add(self, row: Row) -> None:
         """Take a row in."""
@@ -103,9 +103,9 @@ class Waiting:
 
     def take(self, rows: Sequence[Row]) -> None:
         """Note that these have their slots now."""
-        if any(row.is_bulk for row in rows):
+        if any(row.steps_aside for row in rows):
             self._passed = 0
-        elif any(row.is_bulk for row in self._rows):
+        elif any(row.steps_aside for row in self._rows):
             self._passed += 1
         self.drop({row.key for row in rows})
 
@@ -114,5 +114,5 @@ class Waiting:
         self._rows = [row for row in self._rows if row.key not in keys]
 
 
-def _is_bulk(prefill: Prefill) -> bool:
-    return all(row.is_bulk for row in prefill.rows)
+def _steps_aside(prefill: Prefill) -> bool:
+    return all(row.steps_aside for row in prefill.rows)

@@ -18,7 +18,7 @@ class Row:
     settings: Settings
     tenant: str = ""  # whose rows may go on from its state
     prefixes: Sequence[tuple[str, int]] = ()  # names of what the prompt begins with, and about how many ids each has
-    is_bulk: bool = False  # others are read before it
+    steps_aside: bool = False  # others are read before it
     boundaries: Sequence[int] = ()  # after how many ids its state is kept on the way, in rising order
     logprobs: int | None = None  # of how many of the likeliest ids to tell how likely; None: not even of the drawn one
     guide: Guide | None = None  # what its text must look like; fed with `drawn` ids already

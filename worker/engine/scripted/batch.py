@@ -20,7 +20,7 @@ from .settings import Settings
 from .vocabulary import Vocabulary
 
 PREFILL_CHUNK = 512
-# How often other prompts may be read before a bulk row's that came before them.
+# How often other prompts may be read before one that steps aside and came before them.
 _MOST_PASSED = 11
 _NS_PER_MS = 1_000_000
 # How long to wait at most when every row has a pace of its own and none is due: newcomers and cancels are seen between.
@@ -175,17 +175,17 @@ class Batch:
         return lines, done * self._prefill_ns
 
     def _next_to_read(self, rows: list[Generation]) -> list[Generation]:
-        """The first row, of those that somebody waits for; of bulk work's where there are no others, or often were."""
-        first = None if self._passed >= _MOST_PASSED else next((row for row in rows if not row.is_bulk), None)
-        first = first or next((row for row in rows if row.is_bulk), None)
+        """The first row of those that step aside for nobody; of the others where there is none, or often was."""
+        first = None if self._passed >= _MOST_PASSED else next((row for row in rows if not row.steps_aside), None)
+        first = first or next((row for row in rows if row.steps_aside), None)
         return [first] if first else rows[:1]
 
     def _note_read(self, row: Generation, rows_left: list[Generation]) -> None:
-        """Count the prompts that were read while one of bulk work waited for its turn."""
-        if row.is_bulk:
+        """Count the prompts that were read while one that steps aside waited for its turn."""
+        if row.steps_aside:
             self._passed = 0
         else:
-            self._passed += any(other.is_bulk for other in rows_left)
+            self._passed += any(other.steps_aside for other in rows_left)
 
     def _rest_ns(self, now_ns: int) -> int:
         earliest = min(row.due_ns for row in self._rows)

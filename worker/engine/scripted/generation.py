@@ -36,7 +36,7 @@ class Generation:
         self.prompt = prompt
         self.prefixes = ask.prefixes
         self.is_by_hand = is_by_hand
-        self.is_bulk = ask.is_bulk
+        self.steps_aside = ask.steps_aside
         self.count = 0  # ids so far, those of earlier attempts included
         self.reason: Reason | None = None
         self.is_ended = False
