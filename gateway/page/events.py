@@ -32,7 +32,7 @@ class Events:
                     await send_body(send, body, is_last=False)
                     await listener.rung()
                     # Whoever reads slowly misses moments, and holds up nobody.
-                    body = self._pulse.latest
+                    body = self._pulse.latest(may_operate=may_operate)
                 if not listener.has_left:
                     await send_body(send, b"", is_last=True)
 

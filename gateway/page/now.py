@@ -76,5 +76,10 @@ def now_of(
     )
 
 
+def without_jobs(now: PoolNow) -> PoolNow:
+    """The same without the ids of jobs, which are their tenants' affair."""
+    return msgspec.structs.replace(now, incidents=[msgspec.structs.replace(each, job="") for each in now.incidents])
+
+
 def _pace(survey: Survey) -> float:
     return sum(worker.tokens_per_second for worker in survey.live_workers if worker.busy)

@@ -21,7 +21,7 @@ from shared.errors import Fault
 
 from .first_tokens import FirstTokens
 from .incident import Incident, incidents
-from .now import POINTS_KEPT, Greeting, Point, PoolNow, now_of, point_of
+from .now import POINTS_KEPT, Greeting, Point, PoolNow, now_of, point_of, without_jobs
 from .roster import Roster, next_roster
 
 TICK_S = 1.0
@@ -57,7 +57,7 @@ class Pulse:
 
     def __init__(self, surveys: Surveys, ledger: Ledger, drain: Drain) -> None:
         self.listeners: set[Listener] = set()
-        self.latest = b""
+        self._latest = {True: b"", False: b""}  # as operators are told it, and as others are
         self._surveys = surveys
         self._ledger = ledger
         self._drain = drain
@@ -86,6 +86,10 @@ class Pulse:
                     await self._drain.wait()
         self._ring()
 
+    def latest(self, *, may_operate: bool) -> bytes:
+        """The pool as it is, ready to be sent."""
+        return self._latest[may_operate]
+
     async def greeting(self, *, may_operate: bool, queue_url: str) -> bytes:
         """What a page is told first."""
         if time.time_ns() // 1_000_000 - self._now.at_ms > TICK_S * 1_500:
@@ -97,7 +101,7 @@ class Pulse:
             queue_url=queue_url if may_operate else None,
             points=list(self._points),
             paces=paces,
-            now=self._now,
+            now=self._now if may_operate else without_jobs(self._now),
         )
         return _event("hello", greeting)
 
@@ -117,7 +121,7 @@ class Pulse:
             self._roster, self._queues = roster, view.queues
             workers = [seen.worker for seen in roster.values()]
             self._now = now_of(view, workers, point=self._points[-1], incidents=self._incidents, at_ms=at_ms)
-        self.latest = _event("now", self._now)
+        self._latest = {True: _event("now", self._now), False: _event("now", without_jobs(self._now))}
         self._ring()
 
     def _failures(self) -> list[Incident]:

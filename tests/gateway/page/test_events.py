@@ -98,6 +98,28 @@ async def test_a_job_that_fails_is_told_of(serving: Serving, eventually: Eventua
         await eventually(is_told)
 
 
+async def test_only_operators_learn_whose_jobs_failed(
+    serving: Serving, keys: GivenKeys, eventually: Eventually
+) -> None:
+    """A job is its tenant's: to others even its id is nothing, also where they looked on when it failed."""
+    who, operator = keys.give("who"), keys.give("op", may_operate=True)
+    async with serving(keys=keys.path) as served, listening(served, **who) as events:
+        async with served.follow({"prompt": "x"}, **operator) as following:
+            job = await served.hand.claim()
+            await served.hand.end(job, served.hand.started(job), Error(code="engine_failed", message="m"))
+            await following.end()
+
+        async def is_told() -> bool:
+            _, now = await anext(events)
+            return [(each["kind"], each["job"]) for each in now.get("now", now)["incidents"]] == [("job_failed", "")]
+
+        await eventually(is_told)
+        async with listening(served, **who) as later, listening(served, **operator) as operators:
+            told = [(await anext(each))[1]["now"]["incidents"][0]["job"] for each in (later, operators)]
+
+        assert told == ["", job.id]
+
+
 async def test_only_operators_learn_the_queues_address(serving: Serving, keys: GivenKeys) -> None:
     """And nobody its password."""
     who, operator = keys.give("who"), keys.give("op", may_operate=True)
