@@ -13,15 +13,10 @@ local lease = tonumber(redis.call('ZSCORE', T .. ':workers', me))
 if not lease then return {'DEAD'} end
 
 -- While others ask too, a tenant has at most half of the seats.
-local slots, is_at_cap = nil, {}
+local is_at_cap = {}
 local function has_its_share(tenant)
   if is_at_cap[tenant] == nil then
-    is_at_cap[tenant] = false
-    if others_ask(tenant, now) then
-      local running = tonumber(redis.call('HGET', T .. ':tenants', 'running ' .. tenant)) or 0
-      slots = slots or slots_of_all(now)
-      is_at_cap[tenant] = slots > 0 and running >= slots / 2
-    end
+    is_at_cap[tenant] = others_ask(tenant, now) and slots_of_all(now) > 0 and running_of(tenant) >= slots_of_all(now) / 2
   end
   return is_at_cap[tenant]
 end

@@ -59,18 +59,21 @@ local function another_is_free(me, now)
   return false
 end
 
+local slots -- counted once, and only while several tenants ask
 local function slots_of_all(now)
-  local slots = 0
+  if slots then return slots end
+  slots = 0
   for _, wid in ipairs(live_workers(now)) do slots = slots + (tonumber(redis.call('HGET', T .. ':worker:' .. wid, 'slots')) or 0) end
   return slots
 end
+
+local function running_of(tenant) return tonumber(redis.call('HGET', T .. ':tenants', 'running ' .. tenant)) or 0 end
 
 -- On how many seats more a tenant runs its even share; `math.huge` while it asks alone. What goes beyond it is served by
 -- whoever has nothing else, and its prompts are read behind others'.
 local function left_of_even_share(tenant, now)
   if not others_ask(tenant, now) then return math.huge end
-  local running = tonumber(redis.call('HGET', T .. ':tenants', 'running ' .. tenant)) or 0
-  return slots_of_all(now) / math.max(2, redis.call('ZCARD', T .. ':seen')) - running
+  return slots_of_all(now) / math.max(2, redis.call('ZCARD', T .. ':seen')) - running_of(tenant)
 end
 
 -- Whether a worker is there to go on with what it has served.
