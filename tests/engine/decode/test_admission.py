@@ -91,10 +91,16 @@ def test_an_idle_engine_reads_larger_chunks() -> None:
 
 def test_a_burst_is_read_in_one_go() -> None:
     """Where a quarter as many wait as decode, those who decode lose seconds once, instead of all many steps."""
-    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=8) == 1_024
+    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=8) == 1_200
     assert chunk_size(tokens_per_second=9_000, step=512, decoding=8, waiting=8) == 2_048
-    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=2) == 512
+    assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=2) == 1_024
     assert chunk_size(tokens_per_second=300, step=512, decoding=8, waiting=1) == 64
+
+
+def test_few_are_read_together_for_as_long_as_two_chunks_take() -> None:
+    """The last of a burst: one after the other they would take as long, and a decode step between each two."""
+    assert chunk_size(tokens_per_second=300, step=512, decoding=13, waiting=3) == 150
+    assert chunk_size(tokens_per_second=9_000, step=512, decoding=13, waiting=3) == 1_024
 
 
 def test_an_unmeasured_machine_begins_small() -> None:

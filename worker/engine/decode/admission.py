@@ -8,6 +8,8 @@ from dataclasses import dataclass
 # also what an idle engine may be deaf to a cancel.
 _GAP_S = 0.25
 _MOST_PATIENCE = 4
+# Few that wait are worth two such pauses: read one after the other they cost as long, and a step between each two.
+_PATIENCE_FOR_SEVERAL = 2
 # What a burst may take at once on a slow machine: read in one go its rows decode together, and all end sooner. On a
 # fast one the chunk's size is the limit that counts.
 _BURST_S = 4.0
@@ -76,18 +78,20 @@ def worth_tokens(weight_bytes: int, bytes_per_token: int, *, is_gpu: bool) -> fl
 
 
 def chunk_size(*, tokens_per_second: float, step: int, decoding: int, waiting: int) -> int:
-    """How many tokens to read at once: what takes a bearable time, a power of two so that shapes repeat.
+    """How many tokens to read at once: what takes a bearable time; of one row a power of two, so that shapes repeat.
 
     `step` is the most where `decoding` rows wait for it. The more prompts are `waiting` for each of those rows the
     more is bearable: a burst is read in one go instead of between decode steps that carry few.
     """
     is_burst = waiting > 1 and _BURST_SHARE * waiting >= decoding
-    patience = min(_MOST_PATIENCE, max(1, _MOST_PATIENCE * waiting / decoding)) if decoding else _MOST_PATIENCE
+    least = _PATIENCE_FOR_SEVERAL if waiting > 1 else 1
+    patience = min(_MOST_PATIENCE, max(least, _MOST_PATIENCE * waiting / decoding)) if decoding else _MOST_PATIENCE
     most = int(step * patience)
     if tokens_per_second <= 0:
         return min(most, _UNMEASURED_CHUNK)
     bearable = int(tokens_per_second * (_BURST_S if is_burst else _GAP_S * patience))
-    return min(most, 1 << max(bearable, _SMALLEST_CHUNK).bit_length() - 1)
+    bearable = max(bearable, _SMALLEST_CHUNK)
+    return min(most, bearable if waiting > 1 else 1 << bearable.bit_length() - 1)
 
 
 def cache_room(room: Room, bytes_per_token: int) -> int | None:
