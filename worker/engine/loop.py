@@ -6,6 +6,7 @@ from typing import assert_never
 
 from shared.errors import PoolError
 
+from .decode.admission import lull_s
 from .decode.decoder import Decoder
 from .generation import Generation
 from .pipe import Pipe, Taken
@@ -13,9 +14,7 @@ from .reception import Reception
 from .vitals import Vitals
 from .wire import Cached, Cancel, Error, Generate, HandedBack, Hold, Prefill
 
-# A burst that finds the engine idle is read together. A lone request pays the lull, a stream of them the burst.
-_LULL_S = 0.002
-_BURST_S = 0.05
+_BURST_S = 0.05  # of a stream of requests that finds the engine idle, what comes meanwhile is read together
 
 
 class Loop:
@@ -57,15 +56,17 @@ class Loop:
     def _take_in(self) -> None:
         is_idle = self._decoder.is_idle or self._is_held
         arrived = self._pipe.take(patience_s=self._vitals.due_in_s() if is_idle else 0)
-        gathered_s = 0.0
+        burst_ends_s = time.monotonic() + _BURST_S
         while arrived:
             for taken in arrived:
                 self._obey(taken)
-            may_wait = is_idle and gathered_s < _BURST_S and not self._is_at_eof
-            arrived = self._pipe.take(patience_s=_LULL_S) if may_wait else []
-            gathered_s += _LULL_S
+            may_wait = is_idle and time.monotonic() < burst_ends_s and not self._is_at_eof
+            arrived = self._pipe.take(patience_s=self._lull_s()) if may_wait else []
         for request, has_op, _ in self._reception.released():
             self._begin(request, has_op=has_op)
+
+    def _lull_s(self) -> float:
+        return lull_s(self._decoder.tokens_to_read, self._decoder.prefill_tokens_per_second)
 
     def _obey(self, taken: Taken) -> None:
         self._has_op_peer = self._has_op_peer or taken.has_op

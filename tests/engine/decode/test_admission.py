@@ -11,6 +11,7 @@ from worker.engine.decode.admission import (
     chunk_size,
     free_seats,
     kv_tokens,
+    lull_s,
 )
 
 ROOM = Room(free_slots=4, kv_tokens=None, tokens=0)
@@ -101,6 +102,14 @@ def test_few_are_read_together_for_as_long_as_two_chunks_take() -> None:
     """The last of a burst: one after the other they would take as long, and a decode step between each two."""
     assert chunk_size(tokens_per_second=300, step=512, decoding=13, waiting=3) == 150
     assert chunk_size(tokens_per_second=9_000, step=512, decoding=13, waiting=3) == 1_024
+
+
+def test_an_idle_engine_waits_for_a_burst_a_small_part_of_what_it_reads() -> None:
+    """A lone request pays that, so it is never much; where nothing is to be read it is nothing."""
+    assert lull_s(50, tokens_per_second=500) == pytest.approx(0.005)
+    assert lull_s(50, tokens_per_second=5_000) == pytest.approx(0.0005)
+    assert lull_s(5_000, tokens_per_second=500) == lull_s(1, tokens_per_second=0) == 0.008
+    assert lull_s(0, tokens_per_second=500) == 0
 
 
 def test_an_unmeasured_machine_begins_small() -> None:

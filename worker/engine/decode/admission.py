@@ -19,6 +19,8 @@ COPIES = 2
 _SMALLEST_CHUNK = 32
 _UNMEASURED_CHUNK = 128
 _LARGEST_GROUP = 8
+_LULL_SHARE = 0.05
+_MOST_LULL_S = 0.008
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,11 @@ def chunk_size(*, tokens_per_second: float, step: int, decoding: int, waiting: i
     bearable = int(tokens_per_second * (_BURST_S if is_burst else _GAP_S * patience))
     bearable = max(bearable, _SMALLEST_CHUNK)
     return min(most, bearable if waiting > 1 else 1 << bearable.bit_length() - 1)
+
+
+def lull_s(tokens_to_read: int, tokens_per_second: float) -> float:
+    """How long an idle engine waits for the next of a burst, to read it all together: a small part of the reading."""
+    return min(_MOST_LULL_S, _LULL_SHARE * tokens_to_read / tokens_per_second) if tokens_per_second else _MOST_LULL_S
 
 
 def cache_room(room: Room, bytes_per_token: int) -> int | None:
