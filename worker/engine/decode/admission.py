@@ -20,7 +20,7 @@ _SMALLEST_CHUNK = 32
 _UNMEASURED_CHUNK = 128
 _LARGEST_GROUP = 8
 _LULL_SHARE = 0.05
-_MOST_LULL_S = 0.008
+_LEAST_LULL_S, _MOST_LULL_S = 0.002, 0.008
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,8 @@ def chunk_size(*, tokens_per_second: float, step: int, decoding: int, waiting: i
 
 def lull_s(tokens_to_read: int, tokens_per_second: float) -> float:
     """How long an idle engine waits for the next of a burst, to read it all together: a small part of the reading."""
-    return min(_MOST_LULL_S, _LULL_SHARE * tokens_to_read / tokens_per_second) if tokens_per_second else _MOST_LULL_S
+    share_s = _LULL_SHARE * tokens_to_read / tokens_per_second if tokens_per_second else _MOST_LULL_S
+    return min(_MOST_LULL_S, max(_LEAST_LULL_S, share_s))
 
 
 def cache_room(room: Room, bytes_per_token: int) -> int | None:
