@@ -95,18 +95,34 @@ for i, class in ipairs(STREAMS) do
   end
 end
 
--- What was given back has waited before.
+-- A tenant's oldest have its even share. Who asks alone has none to count, and the order is as it comes.
 local left_of = {}
+local function in_order(open)
+  local is_shared = false
+  for _, found in ipairs(open) do
+    local tenant = found[2].tenant
+    left_of[tenant] = left_of[tenant] or left_of_even_share(tenant, now)
+    is_shared = is_shared or left_of[tenant] < math.huge
+    local ms, seq = string.match(found[1], '^(%d+)-(%d+)$')
+    found.ms, found.seq = tonumber(ms), tonumber(seq)
+  end
+  if is_shared then
+    table.sort(open, function(one, other) return one.ms < other.ms or one.ms == other.ms and one.seq < other.seq end)
+  end
+  return open
+end
+
+-- What was given back has waited before.
 local function is_beyond_share(class, tenant)
   if class == 're' then return false end
-  left_of[tenant] = (left_of[tenant] or left_of_even_share(tenant, now)) - 1
+  left_of[tenant] = left_of[tenant] - 1
   return left_of[tenant] <= -1
 end
 
 is_at_cap = {} -- who has asked may be known better now
 local told = {}
 for _, class in ipairs(filled) do
-  for _, found in ipairs(open_in(class)) do
+  for _, found in ipairs(in_order(open_in(class))) do
     local entry_id, seen = found[1], found[2]
     if not is_for_another_version(seen.v, now) and not is_kept_from(host, seen.not_on, entry_id, now) then
       local wid, place = home_of(seen.outline)

@@ -18,7 +18,8 @@ local function grant(j, class, entry_id, fields)
     j.deadline = now + j.timeout
     redis.call('HSET', j.key, 'timeout', 0)
   end
-  local is_beyond_share = left_of_even_share(j.tenant or '', now) <= 0
+  local has_waited = class == 're' or class == 'sus' -- and may have a reader in mid-stream
+  local is_beyond_share = not has_waited and left_of_even_share(j.tenant or '', now) <= 0
   count_tenant(j.tenant, 'waiting', -1)
   count_tenant(j.tenant, 'running', 1)
   redis.call('HSET', j.key, 'state', 'running', 'attempt', j.attempt, 'owner', me, 'mark', j.seq, 'deadline', int(j.deadline),

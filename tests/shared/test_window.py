@@ -227,6 +227,39 @@ async def test_what_is_beyond_an_even_share_is_marked(lab: Labs) -> None:
         assert sorted(job.id for job in taken if job.steps_aside) == ["greedy-2", "greedy-3"]
 
 
+async def test_a_tenants_oldest_have_its_share(lab: Labs) -> None:
+    """However the window keeps them: the oldest must not be passed for as long as its tenant asks."""
+    async with lab() as here:
+        worker = await here.worker()
+        await worker.beat({"slots": 12})
+        long = encode_outline(Outline(100, tuple(Prefix(f"{n:016x}", n) for n in range(9))))  # Redis hashes it
+        jobs = [Submission(f"greedy-{n}", BODY, HOUR_MS, outline=long) for n in range(14)]
+        await here.queue.submit(jobs, tenant="greedy")
+        await _submit(here, "polite", tenant="polite")
+
+        greedy = [job for job in (await worker.look()).waiting if job.tenant == "greedy"]
+
+        by_age = sorted(greedy, key=lambda job: (job.arrived, int(job.entry.rpartition("-")[2])))
+        assert [job.is_beyond_share for job in by_age] == [False] * 6 + [True] * 8
+
+
+async def test_what_is_given_back_does_not_step_aside(lab: Labs) -> None:
+    """It has waited before, and its reader is in the midst of an answer."""
+    async with lab() as here:
+        worker = await here.worker()
+        await worker.beat({"slots": 4})
+        await here.submit(*(f"greedy-{n}" for n in range(4)), tenant="greedy")
+        for job in await worker.take(_entries(await worker.look())):
+            await worker.release(job.id, job.attempt)
+        await _submit(here, "polite", tenant="polite")
+
+        seen = (await worker.look()).waiting
+        taken = await worker.take([job.entry for job in seen if job.cls == "re"])
+
+        assert not any(job.is_beyond_share for job in seen)
+        assert [job.steps_aside for job in taken] == [False] * 4
+
+
 async def test_a_flood_does_not_hide_who_comes_behind_it(lab: Labs) -> None:
     """Jobs of who has its share take no room in the window."""
     async with lab() as here:
