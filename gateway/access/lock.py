@@ -12,6 +12,8 @@ from shared.errors import Refused
 from .keys_file import KeysFile
 from .ring import Ring
 
+_MESSAGE = "No API key that is valid here was shown: it stands in Authorization: Bearer KEY, or in x-api-key: KEY."
+
 
 class Lock:
     """Opens for the one shared key, and for the keys of a file."""
@@ -32,7 +34,7 @@ class Lock:
         for ring in rings if len(given) == 1 else ():
             if ring and (caller := ring.caller(*given)):
                 return caller
-        raise Refused("invalid_api_key", "An API key is needed: Authorization: Bearer KEY, or x-api-key: KEY.")
+        raise Refused("invalid_api_key", _MESSAGE)
 
     def standing(self, caller: Caller) -> Caller | None:
         """What somebody who was let in before may do now; None: nothing any more, the key was revoked.

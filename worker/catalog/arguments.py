@@ -5,9 +5,10 @@ from pathlib import Path
 
 
 def parser() -> argparse.ArgumentParser:
-    """Make the parser; `command` of what it reads is the verb."""
+    """Make the parser; `command` of what it reads is the verb, `list` where none is given."""
     root = argparse.ArgumentParser(prog="mlx-pool models", description="List, fetch, import and remove models.")
-    commands = root.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    commands = root.add_subparsers(metavar="COMMAND", dest="command", help="list, if none is given")
+    root.set_defaults(command="list", json=False)
     listing = commands.add_parser("list", help="show the models that have names here, where they are, and what fits")
     pull = commands.add_parser("pull", help="bring a model to this machine, and print its folder")
     pull.add_argument("name", metavar="NAME", help="a name of the list, or a Hugging Face id")

@@ -49,6 +49,7 @@ def test_a_pulled_model_is_on_the_machine(models: Run, models_dir: Path) -> None
     assert "Converting SmolLM2-135M-Instruct.Q4_1.gguf: 40%" in pulled.stderr
     assert (after.returncode, after.stdout) == (0, pulled.stdout)
     assert "● smollm2-135m" in models("list").stdout
+    assert models().stdout == models("list").stdout
 
 
 def test_programs_get_json(models: Run, models_dir: Path, put_model: Callable[[Path], Path]) -> None:
