@@ -28,9 +28,11 @@ HEADERS: Mapping[str, str] = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-cache",  # kept, and asked about: an upgraded gateway's page is its own at once
 }
+# Browsers heed this where the page came by TLS or from this machine, and there they send `Sec-Fetch-Site`; elsewhere
+# they complain of it.
+_WHERE_TRUSTED: Mapping[str, str] = {"cross-origin-opener-policy": "same-origin"}
 
 
 class Asset(NamedTuple):
@@ -42,7 +44,8 @@ class Asset(NamedTuple):
 
     def answer(self, asked: Headers, more: Mapping[str, str] | None = None) -> Response:
         """The whole of it, or that the browser's copy is still right."""
-        headers = {**HEADERS, "etag": self.etag, **(more or {})}
+        trusted: Mapping[str, str] = _WHERE_TRUSTED if "sec-fetch-site" in asked else {}
+        headers = {**HEADERS, "etag": self.etag, **trusted, **(more or {})}
         if asked.get("if-none-match") == self.etag:
             return Response(status_code=304, headers=headers)
         return Response(self.body, headers=headers, media_type=self.media_type)

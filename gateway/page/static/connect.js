@@ -10,24 +10,31 @@ export function connectView() {
   let told = "";
   const end = subscribe(({ now, queueUrl, mayOperate }) => {
     const model = (now?.models.find((each) => each.loaded) ?? now?.models[0])?.id ?? "smollm2-135m";
-    const all = JSON.stringify([model, queueUrl, mayOperate]);
+    const flags = `--model ${model}${isScripted(now, model) ? " --engine scripted" : ""}`;
+    const all = JSON.stringify([flags, queueUrl, mayOperate]);
     if (all === told) return;
     told = all;
-    node.replaceChildren(h("h1", {}, "Connect"), joining(model, queueUrl), ...clients(model));
+    node.replaceChildren(h("h1", {}, "Connect"), joining(flags, queueUrl), ...clients(model));
   });
   return { node, title: "Connect", end };
 }
 
-function joining(model, queueUrl) {
+/** What makes its tokens up, for trying out, has no device; a machine that joins has to make them up in the same way. */
+function isScripted(now, model) {
+  const workers = (now?.workers ?? []).filter((worker) => worker.model === model);
+  return workers.length > 0 && workers.every((worker) => worker.device === "none");
+}
+
+function joining(flags, queueUrl) {
   const url = queueUrl ? reachable(queueUrl) : "redis://:PASSWORD@HOST:PORT/0";
   return h(
     "section",
     { class: "panel" },
     h("h2", {}, "Another machine"),
-    h("p", {}, "It needs the queue's address, and no port of its own. On the machine where the pool runs ", h("code", {}, "mlx-pool status --url"), " prints that address with its password. On the other one, where mlx-pool is installed, type:"),
-    codeNode(`mlx-pool join ${inShell(url)} --model ${model}\n`, "on the other machine"),
+    h("p", {}, "It needs the queue's address, and no port of its own. PASSWORD stands in what ", h("code", {}, "mlx-pool status --url"), " prints on the machine where the pool runs. Where mlx-pool is installed, type:"),
+    codeNode(`mlx-pool join ${inShell(url)} ${flags}\n`, "on the other machine"),
     h("p", {}, "Where nothing is installed yet, this line installs what is missing first; it asks for the password."),
-    codeNode(`curl -fsSL ${baseUrl()}/join | sh -s -- ${inShell(withoutPassword(url))} --model ${model}\n`, "on a bare machine"),
+    codeNode(`curl -fsSL ${baseUrl()}/join | sh -s -- ${inShell(withoutPassword(url))} ${flags}\n`, "on a bare machine"),
     isLoopback(url) ? h("p", { class: "note" }, "This queue can be reached from its own machine only. ", h("code", {}, "mlx-pool up --host 0.0.0.0"), " opens the pool to others, behind a key and a password that it makes.") : null,
   );
 }

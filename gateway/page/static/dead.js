@@ -5,6 +5,12 @@ import { announce, h, say, show } from "./dom.js";
 import { bytes, moment, visible } from "./format.js";
 import { subscribe } from "./live.js";
 
+const WHY = {
+  poisoned: "Engines died under it, or attempt after attempt brought no token, so nobody tries it any more.",
+  "bad id": "Its id has signs that an id may not have. Run again, it gets another one.",
+  "same id, other body": "Another job of the same id was there already.",
+};
+
 export function deadView() {
   return new DeadView();
 }
@@ -70,6 +76,7 @@ class DeadView {
         { class: "facts" },
         [letter.model, hosts.length ? `on ${hosts.join(", ")}` : "", letter.tenant ? `tenant ${letter.tenant}` : "", bytes(letter.body_bytes)].filter(Boolean).join(" · "),
       ),
+      WHY[letter.why] ? h("p", {}, WHY[letter.why]) : null,
       letter.job ? h("p", { class: "facts" }, "Job ", h("a", { href: `#/jobs/${encodeURIComponent(letter.job)}` }, letter.job)) : null,
       h("details", {}, h("summary", {}, "What was asked"), h("pre", { tabIndex: 0 }, visible(letter.body) + (letter.body_bytes > letter.body.length * 4 ? " …" : ""))),
       h(

@@ -29,8 +29,11 @@ export function duration(ms) {
   return hours < 48 ? `${hours} h ${m % 60} min` : `${Math.floor(hours / 24)} d`;
 }
 
-export function ago(ms) {
-  return ms < 2000 ? "just now" : `${duration(ms)} ago`;
+/** A time of the same length from a second to days, for the margin of a plot. */
+export function briefly(ms) {
+  const m = ms / 60000;
+  if (m < 10) return m < 1 ? duration(ms) : `${Math.round(ms / 1000)} s`;
+  return m < 60 ? `${Number(m.toFixed(1))} min` : `${Number((m / 60).toFixed(1))} h`;
 }
 
 export function clock(atMs) {

@@ -89,14 +89,14 @@ function drawn(life) {
       fact("attempts", String(life.attempts)),
       fact("tokens", String(life.tokens)),
       fact("class", life.job_class),
-      fact("model", life.model),
+      fact("model", life.model, "words"),
     ),
     lanes(life, began, until),
     list(steps, began),
   ];
 }
 
-const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value || "–"));
+const fact = (name, value, kind) => h("div", {}, h("dt", {}, name), h("dd", { class: kind }, value || "–"));
 
 /** The spans of a life: where it was, from when to when, and what it was about then. */
 function spansOf(steps, until) {

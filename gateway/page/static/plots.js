@@ -4,13 +4,18 @@ import { h, say } from "./dom.js";
 import { clock } from "./format.js";
 
 const HEIGHT = 132;
+const PADDING_PX = 8; // at the right
+const HALF_A_TIME_PX = 28;
 const SPAN_S = [60, 300]; // what is shown at least, and at most
 
-/** A plot of `points`: each series has a `label`, a colour's variable, and what a point's value is (null: none). */
+/** A plot of `points`: each series has a `label`, a colour's variable, and what a point's value is (null: none); values
+ * are written by `write`, and where room is short by `writeAside`. Without any the margin goes up to `emptyTop`. */
 export class Plot {
-  constructor(title, series, write) {
+  constructor(title, series, write, writeAside = write, emptyTop = 1) {
     this.series = series;
     this.write = write;
+    this.writeAside = writeAside;
+    this.emptyTop = emptyTop;
     this.values = series.map(() => h("b", {}, "–"));
     const keys = series.map((each, at) =>
       h("span", { class: "key", "data-colour": each.colour }, each.label, " ", this.values[at]),
@@ -71,13 +76,13 @@ export class Plot {
     return {
       width: this.box.clientWidth,
       height: HEIGHT,
-      padding: [8, 8, 0, 0],
+      padding: [8, PADDING_PX, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { size: 5 } },
-      scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.15 : 1] } },
+      scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.15 : this.emptyTop] } },
       axes: [
-        { ...axis, size: 24, space: 70, values: (_, times) => times.map((at) => clock(at * 1000).replace(/:00$/, "")) },
-        { ...axis, size: 58, space: 36, values: (_, ticks) => ticks.map((each) => this.write(each)) },
+        { ...axis, size: 24, space: 70, values: (plot, times) => times.map((at) => (isCut(plot, at) ? "" : clock(at * 1000).replace(/:00$/, ""))) },
+        { ...axis, size: 58, space: 36, values: (_, ticks) => ticks.map((each) => this.writeAside(each)) },
       ],
       series: [{}, ...this.series.map(line)],
       hooks: { setCursor: [(plot) => this.tell(plot.cursor.idx ?? this.data[0].length - 1)] },
@@ -94,4 +99,9 @@ export class Plot {
     this.scheme.removeEventListener("change", this.recolour);
     this.plot?.destroy();
   }
+}
+
+/** Whether half of a time that stands there would lie beyond the plot's end. */
+function isCut(plot, at) {
+  return plot.bbox.width / devicePixelRatio - plot.valToPos(at, "x") < HALF_A_TIME_PX - PADDING_PX;
 }

@@ -1,7 +1,7 @@
 // The pool at a glance: figures, plots, machines, queues, and what happened last.
 
 import { h, keyed, say, show } from "./dom.js";
-import { clock, duration, pace, plural, whole } from "./format.js";
+import { briefly, clock, duration, pace, plural, whole } from "./format.js";
 import { subscribe } from "./live.js";
 import { hostOf, machinesOf, makeMachine, stateOf, updateMachine } from "./machine.js";
 import { Plot } from "./plots.js";
@@ -21,6 +21,8 @@ export function poolView() {
         { label: "1 in 20 above", colour: "amber", value: (point) => point.slow_first_token_ms },
       ],
       duration,
+      briefly,
+      1000,
     ),
     new Plot(
       "Wait",
@@ -29,6 +31,8 @@ export function poolView() {
         { label: "expected", colour: "accent", value: (point) => point.expected_wait_ms },
       ],
       duration,
+      briefly,
+      1000,
     ),
   ];
   const machines = h("div", { class: "cards" });

@@ -40,6 +40,16 @@ async def test_nothing_may_be_loaded_from_elsewhere(serving: Serving) -> None:
     assert "unsafe" not in POLICY
 
 
+async def test_other_windows_are_kept_away_where_a_browser_heeds_that(serving: Serving) -> None:
+    """Over plain HTTP from another machine a browser would only complain of that header; it tells by its own."""
+    async with serving() as served:
+        trusted = await served.http.get("/", headers={**HTML, "sec-fetch-site": "none"})
+        plain = await served.http.get("/", headers=HTML)
+
+    assert trusted.headers["cross-origin-opener-policy"] == "same-origin"
+    assert "cross-origin-opener-policy" not in plain.headers
+
+
 async def test_a_key_is_typed_into_the_page_so_the_page_needs_none(serving: Serving) -> None:
     """Its files do; all that it shows does not."""
     async with serving(key="s3cret") as served:

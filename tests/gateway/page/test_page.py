@@ -12,6 +12,7 @@ from shared.event import Cancelled, Token
 from tests.gateway.access.conftest import GivenKeys
 from tests.gateway.conftest import Eventually, Serving
 from tests.gateway.hand import DONE, MODEL, text_in, tokens
+from tests.pool import MODEL as POOL_MODEL
 from tests.pool import StartPool
 
 from .conftest import PREFIX, Browse, Proxied
@@ -177,6 +178,20 @@ async def test_no_view_is_wider_than_the_window(start_pool: StartPool, browse: B
 
 
 @pytest.mark.long
+async def test_the_line_with_which_a_machine_joins_is_seen_whole(start_pool: StartPool, browse: Browse) -> None:
+    """On a telephone, too: it is copied, or typed by somebody who reads it there; a made-up engine is part of it."""
+    cut = "[...document.querySelectorAll('.code pre')].filter(node => node.scrollWidth > node.clientWidth).length"
+    async with start_pool(workers=1) as pool, browse(pool.url, width=400) as tab:
+        await tab.go("connect")
+        lines = tab.page.locator(".code pre")
+
+        await expect(lines.first).to_contain_text("mlx-pool join redis://")
+        await expect(lines.first).to_contain_text(f"--model {POOL_MODEL} --engine scripted")
+        await expect(lines.nth(1)).to_contain_text(f"curl -fsSL {pool.url}/join | sh -s -- redis://")
+        assert await tab.page.evaluate(cut) == 0
+
+
+@pytest.mark.long
 async def test_the_lines_that_it_shows_do_what_was_asked(start_pool: StartPool, browse: Browse) -> None:
     """What was asked on the page is asked by curl and by Python's SDK in the same way: quotes, Korean and all."""
     async with start_pool(step_ms=1) as pool, browse(pool.url) as tab:
@@ -256,6 +271,7 @@ async def test_a_dead_letter_runs_again_or_is_dropped(serving: Serving, browse: 
         await tab.go("dead")
         await expect(tab.page.locator(".letter")).to_have_count(2)
         await expect(tab.page.locator(".letter").first).to_contain_text("on mac-1, mac-2")
+        await expect(tab.page.locator(".letter").first).to_contain_text("Engines died under it")
 
         await tab.page.get_by_role("button", name="Drop").first.click()
         await expect(tab.page.locator(".letter")).to_have_count(1)
