@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ResponseError
 
 from .connection import CONNECTION_ERRORS, connect
 from .errors import Fault
@@ -183,9 +184,7 @@ class Listener:
         self._acks.clear()
         self._pings.clear()
         for ack in waiting:
-            if not ack.done():
-                ack.set_exception(Fault("broker_down", "Redis went away."))
-                ack.exception()  # whoever waited may be gone: not a warning then
+            _fail(ack, "Redis went away.")
 
     async def _serve(self, connection: AbstractConnection) -> None:
         self._heard_at = asyncio.get_running_loop().time()
@@ -209,7 +208,11 @@ class Listener:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _resync(self, confirmations: list[asyncio.Future[None]], known: set[bytes]) -> None:
-        await asyncio.gather(*confirmations)
+        await asyncio.gather(
+            *confirmations, return_exceptions=True
+        )  # one that is refused is its listeners' own trouble
+        if not self.is_connected:
+            return
         for channel in known & self._channels.keys():
             for subscription in tuple(self._channels[channel]):
                 subscription.on_gap()
@@ -217,8 +220,16 @@ class Listener:
     async def _read(self, connection: AbstractConnection) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            reply = await _next_reply(connection)  # pyright: ignore[reportUnknownVariableType] redis-py's stubs
-            self._heard_at = loop.time()
+            try:
+                reply = await _next_reply(connection)  # pyright: ignore[reportUnknownVariableType] redis-py's stubs
+            except ResponseError as error:
+                if not self._acks:
+                    raise
+                # A channel that this user has no right to: that ends nobody else's listening.
+                _fail(self._acks.popleft(), f"Redis refuses: {error}.")
+                continue
+            finally:
+                self._heard_at = loop.time()
             if reply[0] == b"message":
                 for subscription in tuple(self._channels.get(reply[1], ())):
                     subscription.on_payload(reply[2])
@@ -264,6 +275,12 @@ def _do_nothing() -> None:
 def _settle(waiting: asyncio.Future[None] | None) -> None:
     if waiting and not waiting.done():
         waiting.set_result(None)
+
+
+def _fail(waiting: asyncio.Future[None], why: str) -> None:
+    if not waiting.done():
+        waiting.set_exception(Fault("broker_down", why))
+        waiting.exception()  # whoever waited may be gone: not a warning then
 
 
 async def _next_reply(connection: AbstractConnection) -> Any:

@@ -2,9 +2,11 @@
 
 A field is `Annotated[type, Option("what it is and when to change it")]`. Field `redis_url` is read from `--redis-url`,
 else from `MLX_POOL_REDIS_URL`, unless its option names others. A field of type `tuple[str, ...]` takes its flag several
-times, and commas in the environment. Pure: nothing is read but the arguments.
+times, and commas in the environment. Pure: nothing is read but the arguments, and for help the terminal's width.
 """
 
+import shutil
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
@@ -12,6 +14,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 T = TypeVar("T", bound=msgspec.Struct)
+_WIDEST = 120  # of help; longer lines are hard to read
 
 
 class Option:
@@ -58,10 +61,16 @@ def read_config(
             values[setting.name] = msgspec.convert(_prepared(setting, raw), setting.type, strict=False)
         except msgspec.ValidationError as error:
             shown = "…" if setting.option.is_secret else repr(raw)
-            mistakes.append(f"{source}={shown}: {str(error)[0].lower()}{str(error)[1:]}")
+            mistakes.append(f"{source}={shown}: {_why(error, setting.option)}")
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return struct(**values)
+
+
+def _why(error: msgspec.ValidationError, option: Option) -> str:
+    """What is wrong, for a person: a pattern says less than the words that tell what the value is."""
+    said = str(error)
+    return f"not as expected: {option.help}" if "matching regex" in said else f"{said[0].lower()}{said[1:]}"
 
 
 class _Setting(msgspec.Struct, frozen=True):
@@ -131,8 +140,12 @@ def _unbool(raw: str) -> str:
 
 def _help(prog: str, struct: type[msgspec.Struct], settings: Sequence[_Setting]) -> str:
     lines = [f"usage: {prog} [options]", "", (struct.__doc__ or "").strip().splitlines()[0], "", "options:"]
-    width = max(len(setting.flag) for setting in settings)
+    left = max(len(setting.flag) for setting in settings) + 4
+    width = max(left + 20, min(_WIDEST, shutil.get_terminal_size((100, 24)).columns))
     for setting in settings:
         default = "" if setting.default in (None, "", False, ()) else f" (default: {setting.default})"
-        lines.append(f"  {setting.flag:<{width}}  {setting.option.help}{default} [{setting.env}]")
+        told = f"{setting.option.help}{default} [{setting.env}]"
+        first, *rest = textwrap.wrap(told, width - left, break_long_words=False, break_on_hyphens=False)
+        lines.append(f"  {setting.flag:<{left - 4}}  {first}")
+        lines += [f"{'':{left}}{line}" for line in rest]
     return "\n".join(lines)

@@ -5,9 +5,12 @@ knowingly, through a script that makes the repetition harmless.
 """
 
 import asyncio
+import os
+import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Connection, Redis
 from redis.asyncio.connection import AbstractConnection, parse_url
@@ -32,6 +35,20 @@ OnRefusal = Callable[[str], None]
 CONNECTION_ERRORS = (RedisError, OSError, TimeoutError, RuntimeError)
 
 
+# What a URL may say behind its `?`, beside what is TLS's; of the library's others some break what is promised here.
+_OPTIONS = frozenset(
+    (
+        "db",
+        "username",
+        "password",
+        "max_connections",
+        "health_check_interval",
+        "socket_connect_timeout",
+        "socket_keepalive",
+    )
+)
+# How redis-py words a connection that can't be made; a name that is not known has a number below zero.
+_NO_WAY_IN = re.compile(r"Error (-?\d+) connecting to (\S+?)\. (.+)", re.DOTALL)
 _OWN_FILES = "rediss://…?ssl_certfile=FILE&ssl_keyfile=FILE"
 
 
@@ -99,6 +116,8 @@ class Broker:
             self._on_refusal(_said(error))
         if isinstance(failure := tls_failure(error), WrongCertificate):
             return Fault("broker_down", str(failure))
+        if _is_auth(error):
+            return Fault("broker_down", f"Redis refuses the password: {_said(error)}.")
         return Fault("broker_down", f"Redis {'refuses' if is_refusal else 'does not answer'}: {_said(error)}.")
 
 
@@ -148,6 +167,7 @@ def _place(url: str) -> dict[str, Any]:
     if is_sentinel(url):
         plain, sentinels = take_apart(url)
         return {**_place(plain), "connection_class": FollowingConnection, "sentinels": sentinels}
+    _check_readable(url)
     told: dict[str, Any] = {**parse_url(url)}
     options = {name: str(told.pop(name)) for name in list(told) if name.startswith("ssl_")}
     if url.startswith("rediss:"):
@@ -155,6 +175,20 @@ def _place(url: str) -> dict[str, Any]:
     if options:
         raise ValueError(f"{next(iter(options))} needs TLS, rediss://")
     return told
+
+
+def _check_readable(url: str) -> None:
+    parts = urlsplit(url)
+    try:
+        _ = parts.port
+    except ValueError:
+        # Not the error's own words: they may hold a part of the password, which is what could not be read.
+        raise ValueError("its port can't be read; in a password / ? # are written as %2F %3F %23") from None
+    if parts.scheme == "unix":
+        raise ValueError("redis://HOST:PORT is wanted, or rediss:// for TLS")
+    unknown = [name for name in parse_qs(parts.query) if name not in _OPTIONS and not name.startswith("ssl_")]
+    if unknown:
+        raise ValueError(f"{unknown[0]} is no option of it; there are {', '.join(sorted(_OPTIONS))}, and those of TLS")
 
 
 class _TlsConnection(Connection):
@@ -220,6 +254,11 @@ def _check_settings(info: dict[str, Any]) -> list[str]:
     return []
 
 
+def is_wrong_password(error: BaseException) -> bool:
+    """Whether behind an error of ours stands a Redis that does not know this user or password."""
+    return _is_auth(error.__cause__)
+
+
 def _is_auth(error: BaseException | None) -> bool:
     if isinstance(error, AuthenticationError):
         return True
@@ -242,7 +281,11 @@ def _was_hung_up(error: BaseException | None) -> bool:
 
 
 def _said(error: BaseException | None) -> str:
-    return str(error).rstrip(".") or type(error).__name__
+    said = str(error).rstrip(".") or type(error).__name__
+    if (found := _NO_WAY_IN.match(said)) is None:
+        return said
+    number, place, why = found.groups()
+    return f"{os.strerror(int(number)) if int(number) > 0 else why} ({place})"
 
 
 def _without_password(url: str) -> str:

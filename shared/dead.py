@@ -1,6 +1,7 @@
 """Dead letters: jobs that nobody can run, kept for the operator to look at, retry or drop."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import msgspec
 
@@ -9,6 +10,9 @@ from .errors import Refused
 from .job import DEFAULT_TIMEOUT_MS
 from .keys import Keys
 from .queue import Queue, Submission, keyed_job_id
+
+_NAME: Final = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
+_PAGE: Final = 100  # letters have bodies
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -37,6 +41,15 @@ class DeadLetters:
         rows: list[Any] = await self._broker.command("XREVRANGE", self._key, "+", "-", "COUNT", count)
         return [_letter(*row) for row in rows]
 
+    async def names(self) -> list[str]:
+        """Name all that are there, newest first."""
+        names: list[str] = []
+        end = "+"
+        while rows := await self._broker.command("XREVRANGE", self._key, end, "-", "COUNT", _PAGE):
+            names += [name.decode() for name, _ in rows]
+            end = f"({names[-1]}"
+        return names
+
     async def read(self, letter: str) -> DeadLetter:
         """Read one.
 
@@ -44,6 +57,7 @@ class DeadLetters:
             Refused: there is none of that name.
 
         """
+        _check(letter)
         rows: list[Any] = await self._broker.command("XRANGE", self._key, letter, letter)
         if not rows:
             raise Refused("not_found", f"There is no dead letter {letter}.")
@@ -62,8 +76,20 @@ class DeadLetters:
         return job_id
 
     async def drop(self, letter: str) -> None:
-        """Forget one; dropping it again changes nothing."""
+        """Forget one; dropping it again changes nothing.
+
+        Raises:
+            Refused: no letter has such a name.
+
+        """
+        _check(letter)
         await self._broker.command("XDEL", self._key, letter)
+
+
+def _check(letter: str) -> None:
+    # Redis would take a part of a name for the first letter that begins so.
+    if not _NAME.fullmatch(letter):
+        raise Refused("not_found", f"There is no dead letter {letter}.")
 
 
 def _letter(name: bytes, fields: dict[bytes, bytes]) -> DeadLetter:

@@ -5,6 +5,7 @@ nothing may be asked on its way: it is reckoned from how long the last attempt h
 is in it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from .queue import LogEntry, Queue, State, keyed_job_id
 
 What = Literal["queued", "claimed", "started", "first_token", "given_back", "done", "error", "cancelled"]
 _PAGE = 1_000
+_DEFAULT_ID = re.compile(r"(std|lo)-([0-9]{1,19}-[0-9]{1,19})")
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -100,9 +102,10 @@ async def _log_of(queue: Queue, job_id: str) -> list[LogEntry]:
 
 async def _unseen(broker: Broker, queue: Queue, job_id: str) -> Life | None:
     """A direct job has a record only since a worker has looked; before, its default id names its entry."""
-    job_class, _, entry = job_id.partition("-")
-    if job_class not in {"std", "lo"} or not entry.replace("-", "", 1).isdecimal():
+    found = _DEFAULT_ID.fullmatch(job_id)
+    if found is None:
         return None
+    job_class, entry = found.groups()
     rows: list[Any] = await broker.command("XRANGE", Keys(queue.model).jobs(job_class), entry, entry)
     fields: dict[bytes, bytes] = rows[0][1] if rows else {}
     if not rows or b"id" in fields:

@@ -5,6 +5,8 @@ import msgspec
 from .connection import Broker
 from .keys import Keys
 
+_MOST = 10**12  # more is no bound any more, and times beyond all that Redis can reckon with would stop every script
+
 
 class Limits(msgspec.Struct, frozen=True):
     """The limits of one queue; a missing field has the default in the scripts too (`prelude.lua`)."""
@@ -19,23 +21,32 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 async def read_limits(broker: Broker, model: str) -> Limits:
-    """The limits in force."""
+    """The limits in force. What somebody wrote by hand and is no number counts as little as it does for the scripts."""
     told: dict[bytes, bytes] = await broker.command("HGETALL", Keys(model).limits)
-    known = {name.decode(): value.decode() for name, value in told.items() if name.decode() in Limits.__struct_fields__}
-    return msgspec.convert(known, Limits, strict=False)
+    numbers = {name: _number(told.get(name.encode())) for name in Limits.__struct_fields__}
+    return Limits(**{name: number for name, number in numbers.items() if number is not None})
 
 
 async def write_limits(broker: Broker, model: str, changes: dict[str, int], *, overwrite: bool = True) -> None:
     """Set limits by name; without `overwrite` only those that nobody has set. Each must be at least 1.
 
     Raises:
-        ValueError: no such limit, or a value below its least.
+        ValueError: no such limit, or a value below its least or above what can be meant.
 
     """
     for name, value in changes.items():
-        least = 60_000 if name == "retention_ms" else 1
-        if name not in Limits.__struct_fields__ or value < least:
+        if name not in Limits.__struct_fields__:
             known = ", ".join(Limits.__struct_fields__)
-            raise ValueError(f"{name}={value}: the limits are {known}; {name} must be at least {least}")
+            raise ValueError(f"{name}={value}: there is no such limit; there are {known}.")
+        least = 60_000 if name == "retention_ms" else 1
+        if not least <= value <= _MOST:
+            raise ValueError(f"{name}={value}: it must be {least} to {_MOST}.")
     setter = "HSET" if overwrite else "HSETNX"
     await broker.commands([(setter, Keys(model).limits, name, value) for name, value in changes.items()])
+
+
+def _number(data: bytes | None) -> int | None:
+    try:
+        return None if data is None else msgspec.convert(data.decode(errors="replace"), int, strict=False)
+    except msgspec.ValidationError:
+        return None

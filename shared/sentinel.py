@@ -46,13 +46,14 @@ def take_apart(url: str) -> tuple[str, Sentinels]:
 
     """
     parts = urlsplit(url)
-    credentials, at, places = parts.netloc.rpartition("@")
+    credentials, at, named = parts.netloc.rpartition("@")
+    places = tuple(map(_place, named.split(",")))
     service, _, db = parts.path.strip("/").partition("/")
     if not service:
         raise ValueError("the service's name is missing: redis+sentinel://HOST:PORT,HOST:PORT/SERVICE")
     query = parse_qs(parts.query)
     own = [query.pop(name, [None])[0] for name in _OWN]
-    sentinels = Sentinels(tuple(map(_place, places.split(","))), unquote(service), *own)
+    sentinels = Sentinels(places, unquote(service), *own)
     scheme = parts.scheme.removesuffix("+sentinel")
     plain = urlunsplit((scheme, f"{credentials}{at}primary", f"/{db or 0}", urlencode(query, doseq=True), ""))
     return plain, sentinels
@@ -61,7 +62,8 @@ def take_apart(url: str) -> tuple[str, Sentinels]:
 def _place(text: str) -> tuple[str, int]:
     found = _PLACE.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no HOST:PORT")
+        # Without what stands there: it may be a part of the password.
+        raise ValueError("a place in it is no HOST:PORT; in a password / ? # are written as %2F %3F %23")
     return found["host"].strip("[]"), int(found["port"] or _PORT)
 
 

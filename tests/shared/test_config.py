@@ -83,6 +83,18 @@ def test_all_mistakes_are_told_at_once_each_by_its_name() -> None:
     assert told[4].startswith("MLX_POOL_PACE='fast': expected `float`")
 
 
+def test_a_pattern_is_told_in_the_words_of_its_help() -> None:
+    """Nobody who mistypes a value wants to read a regular expression."""
+
+    class Shaped(msgspec.Struct, frozen=True):
+        alias: Annotated[str, Meta(pattern="^[^=]+=[^=]+$"), Option("NAME=MODEL")] = ""
+
+    with pytest.raises(ConfigError) as error:
+        read_config(Shaped, ["--alias", "x"], {}, prog="a-part")
+
+    assert str(error.value) == "--alias='x': not as expected: NAME=MODEL"
+
+
 def test_a_flag_without_its_value_is_a_mistake() -> None:
     """It must not swallow silence."""
     assert "--slots: a value is missing" in mistakes("--slots", REDIS_URL="r")
@@ -104,13 +116,15 @@ def test_a_secret_never_stands_in_a_message() -> None:
 
 
 @pytest.mark.parametrize("word", ["-h", "--help"])
-def test_help_fits_a_screen(word: str) -> None:
-    """A line an option: flag, what it is for, its default, its variable."""
+def test_help_fits_a_screen(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line an option: flag, what it is for, its default, its variable; what is longer goes on below it."""
+    monkeypatch.setenv("COLUMNS", "55")
     with pytest.raises(HelpWanted) as wanted:
         read(word)
 
     lines = str(wanted.value).splitlines()
     assert lines[:3] == ["usage: a-part [options]", "", "What a process of these tests can be told."]
     assert "  --slots    jobs at once (default: 4) [MLX_POOL_SLOTS]" in lines
-    assert "  --is-open  open to others [MLX_POOL_IS_OPEN]" in lines
-    assert max(map(len, lines)) <= 120
+    at = lines.index("  --level    how much is logged (default: info)")
+    assert lines[at + 1] == "             [MLX_POOL_LEVEL]"
+    assert max(map(len, lines)) <= 55

@@ -95,6 +95,25 @@ def test_a_url_that_is_none_is_refused_without_its_password() -> None:
     assert "secret" not in refused.value.message
 
 
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "redis+sentinel"])
+@pytest.mark.parametrize("sign", "/?#")
+def test_a_password_that_cuts_its_url_is_refused_unseen(scheme: str, sign: str) -> None:
+    """The line says how such a sign is written, and shows no part of the password."""
+    with pytest.raises(Refused, match="%2F %3F %23") as refused:
+        connect(f"{scheme}://:secret{sign}word@127.0.0.1:6379/0", name="test")
+
+    assert "secret" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://h?foo=1", "redis://h?protocol=3", "redis+sentinel://h/s?retry=3", "unix:///a"]
+)
+def test_what_a_url_can_not_say_is_refused_by_name(url: str) -> None:
+    """A slip in an option is a line for who wrote it, not an error of the library's at the first call."""
+    with pytest.raises(Refused, match=r"is no option of it; there are db, |redis://HOST:PORT is wanted"):
+        connect(url, name="test")
+
+
 async def test_a_server_that_is_away_is_a_fault_that_may_pass(own_broker: Server) -> None:
     """Whoever gets it may ask again; nothing of the library's shows."""
     own_broker.kill()

@@ -81,3 +81,26 @@ async def test_a_dropped_letter_is_gone(lab: Labs) -> None:
             await letters.drop(letter.letter)
 
         assert await letters.newest(10) == []
+
+
+@pytest.mark.parametrize("name", ["foo", "+", "1", "١-1", "99999999999999999999-0"])
+async def test_what_names_no_letter_finds_none(lab: Labs, name: str) -> None:
+    """Nor is a part of a name taken for the whole: another letter would be tried, and this one kept."""
+    async with lab() as here:
+        letters = DeadLetters(here.client, "m")
+        await here.redis("XADD", here.keys.dead, "1-7", "why", "poisoned", "body", BODY)
+
+        for deed in (letters.read, letters.retry, letters.drop):
+            with pytest.raises(Refused, match="no dead letter"):
+                await deed(name)
+
+        assert await letters.names() == ["1-7"]
+
+
+async def test_all_letters_are_named_however_many_they_are(lab: Labs) -> None:
+    """Newest first, each once."""
+    async with lab() as here:
+        for number in range(1, 251):
+            await here.redis("XADD", here.keys.dead, f"{number}-1", "why", "poisoned")
+
+        assert await DeadLetters(here.client, "m").names() == [f"{number}-1" for number in range(250, 0, -1)]

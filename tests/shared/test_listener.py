@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import pytest
 
@@ -235,6 +236,25 @@ async def test_a_server_that_takes_connections_and_says_nothing_is_tried_again(e
             writer.close()
         server.close()
         await server.wait_closed()
+
+
+async def test_a_channel_that_is_refused_ends_nobody_elses_listening(
+    own_broker: Server, eventually: Eventually
+) -> None:
+    """A user of Redis may have rights to one model's channels: who asks for another is told, and the others hear on."""
+    async with aclosing(connect(own_broker.url, name="admin")) as admin:
+        await admin.command("ACL", "SETUSER", "one", "on", ">word", "+@all", "~*", "resetchannels", "&mine:*")
+    url = f"redis://one:word@127.0.0.1:{own_broker.port}/0"
+    async with listening(url, eventually) as (listener, client):
+        ear = Ear()
+        await listener.listen_raw("mine:1", ear.on_payload, ear.on_gap)
+
+        with pytest.raises(Fault, match=r"Redis refuses: .*permissions"):
+            await listener.listen_raw("theirs", ear.on_payload, ear.on_gap)
+
+        await client.command("PUBLISH", "mine:1", "heard")
+        await eventually(lambda: ear.payloads == [b"heard"])
+        assert (listener.is_connected, ear.gaps) == (True, 0)
 
 
 async def test_several_channels_are_listened_to_in_one_round_trip(broker: str, eventually: Eventually) -> None:
