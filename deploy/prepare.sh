@@ -66,7 +66,8 @@ fi
   done <"$here/redis/users.acl"
 } | put users.acl
 
-url() { echo "rediss://$1:$(secret "$1.password")@$2:6379/0?ssl_ca_certs=$3"; }
+place() { case $1 in *:*) echo "[$1]" ;; *) echo "$1" ;; esac; }
+url() { echo "rediss://$1:$(secret "$1.password")@$(place "$2"):6379/0?ssl_ca_certs=$3"; }
 printf 'MLX_POOL_REDIS_URL=%s\nMLX_POOL_API_KEY=%s\n' "$(url gateway redis /run/secrets/ca.crt)" "$(secret api-key)" |
   put gateway.env
 printf 'MLX_POOL_REDIS_URL=%s\n' "$(url worker redis /run/secrets/ca.crt)" | put worker.env

@@ -183,7 +183,9 @@ async def _check(broker: Broker, *, is_first: bool = True) -> bool:
         warnings = await check_broker(broker)
     except Fault as fault:
         if is_first:
-            log.warning("broker_unreachable", message=f"{fault.message}; retrying, and answering 503 meanwhile")
+            log.warning(
+                "broker_unreachable", message=f"{fault.message} It is tried again, and requests get 503 meanwhile."
+            )
         return False
     for warning in warnings:
         log.warning("broker_settings", message=warning)

@@ -69,7 +69,7 @@ def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> tuple[Settings
         HelpWanted: help was asked for.
 
     """
-    settings = read_config(Settings, argv, env, prog="python -m gateway")
+    settings = read_config(Settings, argv, env, prog="mlx-pool gateway")
     key, keys = _read_key(settings), _read_keys(settings)
     lock = Lock(key, keys) if key or keys else None
     if mistakes := list(_mistakes(settings, has_lock=lock is not None)):

@@ -14,11 +14,14 @@ from typing import Any
 from .commands import Command, command_named, help_page
 from .failure import CommandError, Failed, Unusable
 
+_KEY_WANTED = "The gateway asks for another API key: name a file that holds it with --api-key-file."
+
 
 def main() -> int:
     """Run the command that the process's arguments name; the result is the exit code: 0 done, 1 fault, 2 usage."""
     try:
-        return _dispatch(sys.argv[1:])
+        code = _dispatch(sys.argv[1:])
+        sys.stdout.flush()  # what can't be written any more is known here, and not at the interpreter's end
     except CommandError as error:
         _tell(f"mlx-pool: {error}")
         return error.exit_code
@@ -27,8 +30,16 @@ def main() -> int:
     except BrokenPipeError:
         # The reader of our output left (`| head`): nobody is there to be told. What the interpreter still flushes at
         # exit goes nowhere, else it would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_stdout()
         return 0
+    except OSError as error:  # a disk that is full, a folder that may not be looked into
+        _close_stdout()
+        _tell(f"mlx-pool: {str(error) or type(error).__name__}")
+        return 1
+    except UnicodeError as error:
+        _tell(f"mlx-pool: That is no text in UTF-8, or it can't be shown here: {error}")
+        return 2
+    return code
 
 
 def _dispatch(argv: Sequence[str]) -> int:
@@ -59,12 +70,15 @@ def _run(command: Command, argv: Sequence[str]) -> int:
     try:
         return _module(command.runs).run(argv)
     except Refused as error:
-        raise Unusable(error.message) from error
+        # The gateway's words are for those who write headers.
+        raise Unusable(_KEY_WANTED if error.code == "invalid_api_key" else error.message) from error
     except Fault as error:
+        from shared.connection import is_wrong_password  # noqa: PLC0415 -- as above
         from shared.tls import is_wrong_certificate  # noqa: PLC0415 -- as above
 
         # It may pass for a process that stays, not for the address that somebody typed.
-        raise (Unusable if is_wrong_certificate(error) else Failed)(error.message) from error
+        is_mistyped = is_wrong_certificate(error) or is_wrong_password(error)
+        raise (Unusable if is_mistyped else Failed)(error.message) from error
 
 
 def _module(name: str) -> Any:
@@ -74,6 +88,10 @@ def _module(name: str) -> Any:
         return importlib.import_module(name)
     finally:
         gc.enable()
+
+
+def _close_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell(line: str) -> None:

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from .failure import Unusable
 from .part import Engine
+
+if TYPE_CHECKING:
+    from .flags_page import FlagsPage  # it draws with rich, for which only a call for help pays
 
 RedisFlag = Annotated[str | None, Parameter(help="The queue's address. [default: that of this machine's `up`]")]
 UrlFlag = Annotated[str | None, Parameter(help="The gateway. [default: that of this machine's `up`]")]
@@ -30,13 +33,22 @@ def call(function: Callable[..., int], argv: Sequence[str], *, name: str) -> int
     app = App(
         name=f"mlx-pool {name}",
         help_format="plaintext",
-        help_formatter="plain",
+        help_formatter=_page() if {"-h", "--help"} & set(argv) else "plain",
         version_flags=(),
         result_action="return_value",
     )
     app.default(function)
     try:
         code: int | None = app(argv, exit_on_error=False, print_error=False)
+    except UnusedCliTokensError as error:
+        words = " ".join(error.unused_tokens or ())
+        raise Unusable(f"{words}: that is more than it takes. See `mlx-pool {name} --help`.") from error
     except CycloptsError as error:
         raise Unusable(f"{error} See `mlx-pool {name} --help`.") from error
     return code or 0
+
+
+def _page() -> "FlagsPage":
+    from .flags_page import FlagsPage  # noqa: PLC0415 -- as above
+
+    return FlagsPage()

@@ -9,7 +9,7 @@ from shared.errors import Fault
 
 T = TypeVar("T")
 
-_DENIED = "Redis refuses"
+_DENIED = "Redis refuses: "
 
 
 def ask(url: str, question: Callable[[Broker], Awaitable[T]], *, name: str) -> T:

@@ -60,6 +60,7 @@ def bulk(
     endpoint, digest = _endpoint_of(file), _digest_of(file)
     place = gateway(url, key_file, os.environ)
     client = BulkClient(place)
+    batch: Batch | None = None
     try:
         batch = None if again else _patiently(lambda: _known(client, digest), place.url)
         if batch is None:
@@ -73,6 +74,8 @@ def bulk(
     except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
         raise _silent(place.url, error) from error
     except KeyboardInterrupt:
+        if batch is None:
+            raise  # nothing was begun
         sys.stderr.write("It goes on; the same command comes back to it, with --cancel to end it.\n")
         return 1
 

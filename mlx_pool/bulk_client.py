@@ -126,6 +126,8 @@ class BulkClient:
         with self._asked("GET", f"/v1/files/{file_id}/content") as response, part.open("wb") as file:
             while piece := response.read(PIECE_BYTES):
                 file.write(piece)
+            if response.length:  # the library takes a connection's end for the file's
+                raise http.client.IncompleteRead(b"", response.length)
         part.replace(path)
 
     def _call(self, method: str, path: str, kind: type[T], **how: Any) -> T:

@@ -108,8 +108,9 @@ def _exchange(place: Gateway, conversation: Conversation) -> str:
             sys.stdout.flush()
     except KeyboardInterrupt:
         waiting.erase()
+        pieces.append("")
         sys.stdout.write(" [stopped]")
     finally:
         waiting.erase()
-        sys.stdout.write("\n")
+        sys.stdout.write("\n" if pieces else "")
     return "".join(pieces)

@@ -56,7 +56,7 @@ async def _do(url: str, model: str | None, deed: Deed, letter: str, count: int) 
             return await letters.newest(count)
         if deed == "show":
             return [await letters.read(letter)]
-        names = [each.letter for each in await letters.newest(count)] if letter == "all" else [letter]
+        names = await letters.names() if letter == "all" else [letter]
         if deed == "retry":
             return [await letters.retry(name) for name in names]
         for name in names:

@@ -18,8 +18,10 @@ from .data_folder import data_folder
 from .failure import Unusable
 from .key_store import KeyStore, keys_file
 from .table import table
+from .up.state import State, read_state
 
 Deed = Literal["add", "list", "revoke"]
+_UNASKED = "the pool that runs here asks for no key yet: it will once `mlx-pool up` is started again\n"
 
 
 def run(argv: Sequence[str]) -> int:
@@ -56,7 +58,8 @@ def keys(
         "tokens_per_minute": tokens_per_minute,
         "concurrent_jobs": concurrent_jobs,
     }
-    store = KeyStore(file or keys_file(data_folder(None, os.environ), os.environ))
+    folder = data_folder(None, os.environ)
+    store = KeyStore(file or keys_file(folder, os.environ))
     match deed:
         case "add":
             rights = {"limits": limits, "models": model, "may_hi": hi}
@@ -65,6 +68,7 @@ def keys(
             _say({"key": key, **_told(entry)}, as_json=as_json, line=key)
             if not as_json:
                 sys.stderr.write(f"key {entry.id} of tenant {entry.tenant}, shown only now; kept in {store.path}\n")
+                sys.stderr.write(_UNASKED if file is None and _is_unasked(read_state(folder.state)) else "")
         case "revoke":
             if name is None:
                 raise Unusable("Which one? `mlx-pool keys revoke ID`; `mlx-pool keys list` shows them.")
@@ -74,6 +78,11 @@ def keys(
             entries = store.read()
             _say([_told(entry) for entry in entries], as_json=as_json, line=as_lines(entries))
     return 0
+
+
+def _is_unasked(state: State | None) -> bool:
+    """Whether an `up` runs here that asks nobody for a key: on loopback it looks for keys as it starts."""
+    return state is not None and state.key_file is None
 
 
 def made(name: str | None, tenant: str | None, rights: Mapping[str, Any]) -> tuple[str, KeyEntry]:

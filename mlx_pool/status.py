@@ -32,11 +32,16 @@ def status(
     """Show workers, slots and queues."""
     address = redis_url(redis, os.environ)
     if url:
-        sys.stdout.write(f"{address}\n")
+        sys.stdout.write(f"{named(address)}\n")
         return 0
     surveys = asyncio.run(_surveys(address))
     sys.stdout.write(as_json_text(surveys) if as_json else as_lines(surveys))
     return 0
+
+
+def named(url: str) -> str:
+    """Write an address as every client of Redis reads it: to redis-cli a password without a name is nobody's."""
+    return url.replace("://:", "://default:", 1)
 
 
 async def _surveys(url: str) -> list[Survey]:

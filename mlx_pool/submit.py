@@ -6,6 +6,7 @@ Live messages only ring a bell here; what is printed comes from the job's event 
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Annotated
@@ -84,24 +85,24 @@ async def _submit(url: str, job: Job) -> AnyEvent:
             timeout_ms = job.timeout_ms or DEFAULT_TIMEOUT_MS
             outline = encode_outline(outline_of(job, tenant=""))
             submission = Submission(job_id, encode_job(job), timeout_ms, outline)
-            await queue.submit([submission], job_class=job.class_, may_wait=True)
-            return await _print_events(queue, job_id, bell)
+            try:
+                await queue.submit([submission], job_class=job.class_, may_wait=True)
+                return await _print_events(queue, job_id, bell)
+            except (asyncio.CancelledError, BrokenPipeError):
+                await queue.cancel(job_id)  # Ctrl-C, be it while it was submitted; or nobody reads any more
+                raise
     finally:
         await client.aclose()
 
 
 async def _print_events(queue: Queue, job_id: str, bell: asyncio.Event) -> AnyEvent:
-    try:
-        async with aclosing(_log_of(queue, job_id, bell)) as log:
-            async for entry in log:
-                sys.stdout.buffer.write(entry.data + b"\n")
-                sys.stdout.buffer.flush()
-                event = decode_event(entry.data)
-                if event is not None and is_terminal(event):
-                    return event
-    except asyncio.CancelledError:
-        await queue.cancel(job_id)
-        raise
+    async with aclosing(_log_of(queue, job_id, bell)) as log:
+        async for entry in log:
+            sys.stdout.buffer.write(entry.data + b"\n")
+            sys.stdout.buffer.flush()
+            event = decode_event(entry.data)
+            if event is not None and is_terminal(event):
+                return event
     raise AssertionError("a log has no end but a terminal event")
 
 
@@ -144,14 +145,16 @@ async def _listening(url: str, channel: str, ring: Callable[[], None]) -> AsyncG
 async def _listen(
     listener: Listener, channel: str, on_batch: Callable[[Batch], None], on_gap: Callable[[], None]
 ) -> None:
-    async with asyncio.timeout(_LISTEN_WITHIN_S):
-        while True:
-            try:
-                await listener.listen(channel, on_batch, on_gap)
-            except Fault:
-                await asyncio.sleep(0.02)  # its connection is being made
-            else:
-                return
+    deadline = time.monotonic() + _LISTEN_WITHIN_S
+    while True:
+        try:
+            await listener.listen(channel, on_batch, on_gap)
+        except Fault:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.02)  # its connection is being made
+        else:
+            return
 
 
 def _text(argument: str | None) -> str | None:

@@ -53,9 +53,12 @@ def _key(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return path.read_text().strip()
+        key = path.read_text("utf-8", errors="replace").strip()
     except OSError as error:
         raise Unusable(f"The key file {path} can't be read: {error.strerror}.") from error
+    if not key.isascii() or not key.isprintable() or len(key.split()) != 1:
+        raise Unusable(f"The key file {path} holds no key: one word is wanted, and nothing beside it.")
+    return key
 
 
 def _running(env: Mapping[str, str]) -> State | None:

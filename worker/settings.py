@@ -34,7 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 1
     engine: Annotated[Literal["mlx", "scripted"], Option("scripted: no model, made-up text, for trying out")] = "mlx"
     slots: Annotated[int, Meta(ge=1, le=256), Option("jobs at once; past about eight on a Mac add a Mac")] = 16
-    context_tokens: Annotated[int, Meta(ge=0), Option("longest prompt + answer; 0: what the model can")] = 0
+    context_tokens: Annotated[int, Meta(ge=0), Option("longest prompt + answer; 0: the model's, up to 32,768")] = 0
     prompt_cache_mb: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Option("MiB that finished jobs' state may fill for the next turn; 0: none; default: a quarter of what is free"),

@@ -11,9 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mlx_pool.arguments import JsonFlag, KeyFileFlag, UrlFlag, call
+from mlx_pool.chat_client import connection_to
 from mlx_pool.failure import Failed, Unusable
 from mlx_pool.terminal import clean
 from mlx_pool.where import Gateway, gateway
+from shared.errors import CODES, REFUSED_CODES, Refused
 
 from .figures import as_lines, figures_of
 from .load import Order, Outcome, put_load
@@ -52,15 +54,25 @@ def bench(
         is_same_prompt=same_prompt,
     )
     check_order(order)
-    outcome = _watched(gateway(url, key_file, os.environ), order)
+    place = gateway(url, key_file, os.environ)
+    connection_to(place.url)  # opens nothing; an address that is none ends it here
+    outcome = _watched(place, order)
     if not outcome.samples:
         raise Failed("Nothing was measured: it was ended before the first answer.")
     figures = figures_of(outcome.samples, seconds=outcome.seconds)
     if not figures.done:
-        why = next(iter(figures.failed))
-        raise Failed(f"No request was answered ({clean(why)}): is a pool running? `mlx-pool up` starts one.")
+        raise _failure(next(iter(figures.failed)))
     sys.stdout.write(msgspec.json.encode(figures).decode() + "\n" if as_json else as_lines(figures))
     return 0 if outcome.is_whole and not figures.failed else 1
+
+
+def _failure(why: str) -> Exception:
+    """Tell why there is nothing to show: in the gateway's own code, where one answered."""
+    if why == "invalid_api_key":
+        return Refused(why, "An API key is needed.")
+    if why in CODES:
+        return (Unusable if why in REFUSED_CODES else Failed)(f"The gateway refused every request: {why}.")
+    return Failed(f"No request was answered ({clean(why)}): is a pool running? `mlx-pool up` starts one.")
 
 
 def check_order(order: Order) -> None:

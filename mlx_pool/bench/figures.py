@@ -13,7 +13,7 @@ from .sample import Sample
 
 _BAR: Final = 40
 _MOST_ROWS: Final = 12
-_LEAST_MS: Final = 2.0**-10  # about a microsecond: what is less counts as much
+_LEAST_MS: Final = 0.2  # what comes sooner came together; in a histogram it all counts as this much
 
 
 class Spread(msgspec.Struct, frozen=True):

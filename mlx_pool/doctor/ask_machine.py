@@ -8,15 +8,15 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from mlx_pool.own_name import own_name
 from mlx_pool.part import part_argv
 from mlx_pool.up.address import is_loopback
-from shared.identity import host_name
 
 from .machine import Machine, Model
 from .redis_url import host_and_port
@@ -35,12 +35,14 @@ class _Row(msgspec.Struct, frozen=True):
     memory_mb: int | None = None
 
 
-def ask_machine(redis_url: str | None, models: Collection[str], *, system: str = sys.platform) -> Machine:
+def ask_machine(
+    redis_url: str | None, models: Collection[str], env: Mapping[str, str] = os.environ, *, system: str = sys.platform
+) -> Machine:
     """Look at this machine; `models` are those whose need of memory is of interest."""
     is_mac = system == "darwin"
     return Machine(
         platform=system,
-        host=host_name(socket.gethostname()),
+        host=own_name(env),
         total_bytes=_total_bytes(is_mac=is_mac),
         free_bytes=free_in_vm_stat(_said("vm_stat")) if is_mac else free_in_meminfo(_read(_MEMINFO)),
         models=_needs(models),

@@ -9,7 +9,7 @@ import msgspec
 from mlx_pool.data_folder import DataFolder
 from mlx_pool.up.address import in_url
 from mlx_pool.where import Gateway
-from shared.connection import Broker, connect
+from shared.connection import Broker, connect, is_wrong_password
 from shared.errors import PoolError
 from shared.pool import Pool
 from shared.survey import Survey
@@ -24,7 +24,9 @@ from .machine import Machine, judge_machine
 from .redis_url import host_and_port
 from .server import Server, judge_server
 
-_NO_ADVICE: Final = "Is it running, and is the address right? `mlx-pool up` starts one on this machine."
+_START: Final = "`mlx-pool up` starts one on this machine."
+_IS_IT_THERE: Final = f"Is it running, and is the address right? {_START}"
+_WHERE_IT_STANDS: Final = "The right one stands in what `mlx-pool status --url` prints where the pool runs."
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,13 +39,12 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """All that was gathered; `trouble` is why Redis told nothing."""
+    """All that was gathered; in place of a server that told nothing stands why."""
 
-    server: Server | None
+    server: Server | Finding
     surveys: list[Survey]
     exposure: Exposure
     machine: Machine
-    trouble: str = ""
 
 
 async def examine(place: Place, env: Mapping[str, str]) -> list[Finding]:
@@ -53,26 +54,30 @@ async def examine(place: Place, env: Mapping[str, str]) -> list[Finding]:
 
 def judged(facts: Facts, version: str) -> list[Finding]:
     """Judge all facts; in the order in which one would look: Redis, doors, queues and workers, this machine."""
-    server = judge_server(facts.server) if facts.server else [bad("redis", facts.trouble, _NO_ADVICE)]
-    crew = judge_crew(facts.surveys, version) if facts.server else iter(())
-    return [*server, *judge_exposure(facts.exposure), *crew, *judge_machine(facts.machine, facts.surveys)]
+    if isinstance(facts.server, Finding):
+        pool = [facts.server]
+        crew = list[Finding]()
+    else:
+        pool = list(judge_server(facts.server))
+        crew = list(judge_crew(facts.surveys, version))
+    return [*pool, *judge_exposure(facts.exposure), *crew, *judge_machine(facts.machine, facts.surveys)]
 
 
 async def _gathered(place: Place, env: Mapping[str, str]) -> Facts:
     client = connect(place.redis_url, name="doctor") if place.redis_url else None
     doors = asyncio.to_thread(ask_doors, place.gateway, place.redis_url, place.folder, env)
-    exposure, (server, surveys, trouble) = await asyncio.gather(doors, _ask_queue(client, place.redis_url or ""))
-    machine = await asyncio.to_thread(ask_machine, place.redis_url, [survey.model for survey in surveys])
-    return Facts(server=server, surveys=surveys, exposure=exposure, machine=machine, trouble=trouble)
+    exposure, (server, surveys) = await asyncio.gather(doors, _ask_queue(client, place.redis_url or ""))
+    machine = await asyncio.to_thread(ask_machine, place.redis_url, [survey.model for survey in surveys], env)
+    return Facts(server=server, surveys=surveys, exposure=exposure, machine=machine)
 
 
-async def _ask_queue(client: Broker | None, url: str) -> tuple[Server | None, list[Survey], str]:
+async def _ask_queue(client: Broker | None, url: str) -> tuple[Server | Finding, list[Survey]]:
     if client is None:
-        return None, [], "No pool is known here: there is no `up`, no MLX_POOL_REDIS_URL, no --redis."
+        return bad("redis", "No pool is known here: there is no `up`, no MLX_POOL_REDIS_URL, no --redis.", _START), []
     try:
-        return await ask_server(client, _shown(url)), await _surveys(client), ""
+        return await ask_server(client, _shown(url)), await _surveys(client)
     except PoolError as error:
-        return None, [], error.message
+        return bad("redis", error.message, _WHERE_IT_STANDS if is_wrong_password(error) else _IS_IT_THERE), []
     finally:
         await client.aclose()
 

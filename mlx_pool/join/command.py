@@ -1,7 +1,6 @@
 """The command `mlx-pool join`: from an address to a worker that serves, told step by step."""
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -13,11 +12,11 @@ from rich.console import Console
 from mlx_pool.arguments import EngineFlag, OnDemandFlag, call
 from mlx_pool.asking import ask
 from mlx_pool.failure import Failed, Unusable
+from mlx_pool.own_name import own_name
 from mlx_pool.part import require
 from mlx_pool.terminal import clean
 from mlx_pool.up.screen import Screen, choose_screen
 from shared.errors import Fault
-from shared.identity import host_name
 from shared.supply import Supply
 
 from . import flags, words
@@ -99,7 +98,7 @@ def _settle(url: str, wish: Wish, screen: Screen, began: float) -> Settled:
         screen.say(line)
     if room is not None:
         _check_room(room, supply, screen)
-    host = host_name(wish.name or socket.gethostname())
+    host = own_name(os.environ, wish.name)
     screen.say(f"this machine, {host}, is to serve it with mlx-pool {version('mlx-pool')}, engine {wish.engine}")
     return Settled(
         url=url,

@@ -39,6 +39,8 @@ def pool_address(found: str | None, env: Mapping[str, str], say: Say) -> str:
             raise Unusable(f"To find pools on this network: {bonjour.HOW_TO_INSTALL}.")
         say(f"pools on this network could be found with: {bonjour.HOW_TO_INSTALL}")
         return address_from(env)
+    if sys.stdin.isatty():
+        say("looking for pools on this network …")
     pools = _look(env, found)
     pool = choose(pools, found) if found is not None else _chosen(pools, say)
     if pool is not None:

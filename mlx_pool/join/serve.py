@@ -18,6 +18,7 @@ from mlx_pool.up.screen import Screen
 _ECHO_S: Final = 0.5  # one Ctrl-C may come twice: from the terminal, and from a parent that passes it on
 _LAST_WORDS_S: Final = 2.0
 _VOICE: Final = "mlx-pool worker: "
+_TOLD_TO: Final = "it was told to leave (`mlx-pool drain`), and has left; the same line has it join again"
 
 
 class Serving:
@@ -52,6 +53,7 @@ class Serving:
             self._screen.settle()
         if code:
             raise self._failure(code)
+        self._screen.say("it has left" if self._asked else _TOLD_TO)
 
     async def _read(self, child: Child) -> None:
         lines = Lines()

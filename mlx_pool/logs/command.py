@@ -28,7 +28,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def logs(
-    part: Annotated[str | None, Parameter(help="gateway, worker, worker-2, broker, … [default: all]")] = None,
+    part: Annotated[
+        str | None, Parameter(help="gateway, worker (all of them), worker-2, broker, … [default: all]")
+    ] = None,
     /,
     *,
     lines: Annotated[int, Parameter(name=("--lines", "-n"), help="How many of each part, the last ones.")] = 50,
@@ -64,9 +66,15 @@ def chosen_files(files: dict[str, Path], part: str | None, folder: Path) -> dict
     if part is None:
         return files
     name = part.replace(" ", "-")
-    if name not in files:
+    chosen = {name: files[name]} if name in files else {each: files[each] for each in files if _is_one_of(each, name)}
+    if not chosen:
         raise Unusable(f"No part `{part}` has logged anything; these have: {', '.join(files)}.")
-    return {name: files[name]}
+    return chosen
+
+
+def _is_one_of(each: str, name: str) -> bool:
+    kind, _, number = each.rpartition("-")
+    return kind == name and number.isdecimal()
 
 
 def _shower(width: int, level: Level, *, as_json: bool) -> Callable[[Sequence[LogLine]], None]:

@@ -1,5 +1,6 @@
 """The command `mlx-pool service`: a worker, a gateway or an `up` that this machine keeps running."""
 
+import itertools
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from .want import PARTS, PartName, Want, wanted
 Deed = Literal["install", "status", "logs", "remove"]
 _MANAGERS = {"launchd": launchd, "systemd": systemd}
 _TAKE_A_VALUE = ("--name", "--user", "--lines")
+_NO_PARTS = ("--dry-run", "--json", "--system", "-h", "--help")
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,15 +75,34 @@ def service(
 
 
 def split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Part the command's own words, up to a part's name, from that part's flags, of which only `install` has any."""
+    """Part the command's own words, up to a part's name, from that part's flags, of which only `install` has any.
+
+    A flag that both have, as `--name`, is the part's behind its name.
+    """
     if "install" not in argv:
         return list(argv), []
     at = 0
     while at < len(argv):
         if argv[at] in PARTS:
-            return list(argv[: at + 1]), list(argv[at + 1 :])
+            own, flags = _own_first(argv[at + 1 :])
+            return [*argv[: at + 1], *own], flags
         at += 2 if argv[at] in _TAKE_A_VALUE else 1
     return list(argv), []
+
+
+def _own_first(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part the flags that are no part's, wherever they stand: who writes --dry-run last means it as well."""
+    own: list[str] = []
+    flags: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word in _NO_PARTS:
+            own.append(word)
+        elif word == "--user":
+            own += [word, *itertools.islice(rest, 1)]
+        else:
+            flags.append(word)
+    return own, flags
 
 
 def _place(name: str | None, manager: Manager, owner: Owner) -> Place:

@@ -78,7 +78,7 @@ def _run(run: Run) -> None:
             return
         if time.monotonic() >= until:
             said = " ".join(told.split()) or "without a word"
-            raise Failed(f"`{shlex.join(run.argv)}` ended with {code}: {said}")
+            raise Failed(f"`{shlex.join(run.argv)}` ended with {code}: {said.rstrip('.')}. {run.advice}".rstrip())
         time.sleep(_AGAIN_S)
 
 

@@ -45,7 +45,10 @@ def unit_of(want: Want, place: Place, owner: Owner) -> str:
 
 def installing(want: Want, place: Place, owner: Owner) -> Work:
     """Give what makes it a service, in place of the one of this name, if there is one."""
+    # Asked before anything is written: over some ways in there is no session, and nobody who would start it.
+    there = Run(_systemctl(owner, "show-environment"), advice=_NO_SESSION if owner.scope == "user" else "")
     return Work(
+        before=(there,),
         files=(
             File(place.env_file, encode_env(want.env), is_secret=True),
             File(place.unit, unit_of(want, place, owner)),
@@ -111,6 +114,7 @@ def showing_logs(place: Place, lines: int, *, follow: bool) -> tuple[str, ...]:
     return ("journalctl", *unit, "--output=cat", "--lines", str(lines), *(["--follow"] if follow else []))
 
 
+_NO_SESSION = "Log in as this user (`loginctl enable-linger` lasts), or make it the machine's: sudo, and --system."
 _LINGER = (
     "It runs while you are logged in; after `loginctl enable-linger`, or with --system, from the machine's start on."
 )

@@ -14,11 +14,15 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A command of the system's. `is_optional`: it may fail; `within_s`: it is tried again for so long."""
+    """A command of the system's. `is_optional`: it may fail; `within_s`: it is tried again for so long.
+
+    `advice` is what to do where it fails.
+    """
 
     argv: tuple[str, ...]
     is_optional: bool = False
     within_s: float = 0.0
+    advice: str = ""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ _STYLES = {"ready": "green", "loading": "yellow", "standby": "dim", "draining": 
 _MOST_SEATS = 16  # drawn one by one; of more a bar tells the share
 _BAR = 10
 _LONG_S = 120
+_GIVES_WAY = ("MEMORY", "NOTE")
 
 
 def picture(surveys: Sequence[Survey], *, trouble: str = "") -> RenderableType:
@@ -76,13 +77,17 @@ def _workers(surveys: Sequence[Survey]) -> Table:
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for heading in headings:
-        table.add_column(heading, no_wrap=True, overflow="ellipsis")
+        # Where room is short, these give way before the others do; their cells keep to a line by themselves.
+        table.add_column(heading, no_wrap=heading not in _GIVES_WAY, overflow="ellipsis")
     return table
 
 
 def _add(table: Table, *cells: str | Text) -> None:
     """Add a row; what stands in a cell is text, never rich's markup."""
-    table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
+    texts = [Text(cell) if isinstance(cell, str) else cell for cell in cells]
+    for text in texts:
+        text.no_wrap = True
+    table.add_row(*texts)
 
 
 def state(worker: WorkerView) -> str:

@@ -73,7 +73,7 @@ class _Printer:
 
 async def _trace(url: str, job_id: str, tenant: str, printer: _Printer) -> bool:
     client = connect(url, name="trace")
-    patient = connect(url, name="trace-log", timeout_ms=None)
+    patient = connect(url, name="trace-log")  # its silence is shorter than a call may take
     try:
         return await follow(client, patient, job_id, tenant=tenant, teller=printer)
     finally:

@@ -33,7 +33,7 @@ class Teller(Protocol):
 async def follow(client: Broker, patient: Broker, given: str, *, tenant: str, teller: Teller) -> bool:
     """Tell what befalls a job until it ends, first what has; gives whether it is done as asked.
 
-    `patient` bears silence.
+    `patient` bears half a second's silence.
 
     Raises:
         Refused: nobody knows such a job.

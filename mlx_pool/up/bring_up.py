@@ -7,11 +7,12 @@ import signal
 import socket
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from functools import partial
 
 from mlx_pool.failure import CommandError, Failed, Unusable
 from mlx_pool.lan.announcement import announce
+from mlx_pool.own_name import own_name
 from shared.connection import check_broker, connect
 from shared.errors import Fault, PoolError
 from shared.identity import host_name
@@ -45,7 +46,7 @@ async def bring_up_and_wait(setting: Setting, screen: Screen) -> int:
     key_file = None if setting.key_file is None else str(setting.key_file)
     state = StateFile(folder.state, State(setting.flags.http_url, setting.redis_url, key_file))
     async with asyncio.TaskGroup() as tasks:
-        crew = Crew(tasks, state, folder.logs, screen, partial(_bury, setting.redis_url))
+        crew = Crew(tasks, state, folder.logs, screen, partial(_bury, setting.redis_url, own_name(setting.env)))
         with _signals_to(crew, screen):
             start = tasks.create_task(_start(crew, setting, screen))
             ending = await crew.ended()
@@ -113,7 +114,7 @@ async def _start_queue(crew: Crew, setting: Setting, screen: Screen) -> None:
         try:
             await _ask_broker(setting.redis_url, screen)
         except Fault as fault:
-            screen.say(f"{fault.message}; the gateway answers 503 until it does")
+            screen.say(f"{fault.message} The gateway answers 503 until it does.")
         return
     screen.say(f"queue starting on port {setting.broker.port}, its data in {setting.broker.folder}")
     kept = crew.start(broker_part(setting.broker.binary, setting.broker.config, setting.env))
@@ -132,23 +133,21 @@ async def _answers(redis_url: str, screen: Screen) -> bool:
 
 
 async def _ask_broker(redis_url: str, screen: Screen) -> None:
-    client = connect(redis_url, name="up")
     try:
-        for warning in await check_broker(client):
-            screen.say(f"queue: warning: {warning}")
+        async with aclosing(connect(redis_url, name="up")) as client:
+            for warning in await check_broker(client):
+                screen.say(f"queue: warning: {warning}")
     except Fault:
         raise
     except PoolError as error:
         raise Unusable(error.message) from error
-    finally:
-        await client.aclose()
 
 
-async def _bury(redis_url: str, pid: int) -> None:
+async def _bury(redis_url: str, name: str, pid: int) -> None:
     """Tell the queue that a worker of ours is gone: what it ran goes on elsewhere at once."""
     client = connect(redis_url, name="up")
     try:
-        await Pool(client).bury(host_name(socket.gethostname()), pid)
+        await Pool(client).bury(name, pid)
     except Fault:
         return  # its lease ends by itself
     finally:

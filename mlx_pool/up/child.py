@@ -69,10 +69,14 @@ class Child:
 
 async def launch(part: Part) -> Child:
     """Make the part's process, which waits to be let go."""
-    stdin_of_child, stdin = os.pipe()
-    output, output_of_child = os.pipe()
-    leash = _LEASH_WITH_STDIN if part.holds_stdin else _LEASH
-    try:
+    with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+        stdin_of_child, stdin = os.pipe()
+        theirs.callback(os.close, stdin_of_child)
+        ours.callback(os.close, stdin)
+        output, output_of_child = os.pipe()
+        theirs.callback(os.close, output_of_child)
+        ours.callback(os.close, output)
+        leash = _LEASH_WITH_STDIN if part.holds_stdin else _LEASH
         process = await asyncio.create_subprocess_exec(
             *("/bin/sh", "-c", leash, "leash", *part.argv),
             stdin=stdin_of_child,
@@ -83,9 +87,7 @@ async def launch(part: Part) -> Child:
             pass_fds=(output,),
             start_new_session=True,  # a Ctrl-C on the terminal is for `up` alone, which ends the parts in their order
         )
-    finally:
-        os.close(stdin_of_child)
-        os.close(output_of_child)
+        ours.pop_all()  # they are kept, now that there is somebody at their other ends
     reader = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(output, "rb", buffering=0)

@@ -112,9 +112,13 @@ def _run(flags: Flags, folder: DataFolder, screen: Screen) -> int:
     if ended := end_leftovers(folder.state):
         screen.say(f"ended what an earlier run left: {', '.join(ended)}")
     check_free(flags.host, flags.port, "--port")
+    try:
+        setting = settle(flags, folder, os.environ)
+    except OSError as error:
+        raise Unusable(f"The data folder {folder.path} can't be used: {error}.") from error
     # Ctrl-Z would stop this process alone, and the parts would block once their log pipes are full.
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)
-    return asyncio.run(bring_up_and_wait(settle(flags, folder, os.environ), screen))
+    return asyncio.run(bring_up_and_wait(setting, screen))
 
 
 def _already_runs(folder: DataFolder) -> str:

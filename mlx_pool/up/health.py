@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from .address import in_url
+
 _LOOK_EVERY_S = 0.25
 _ANSWER_WITHIN_S = 5.0
 
@@ -43,7 +45,7 @@ async def _status_of(door: Door, path: str) -> int:
     key = f"Authorization: Bearer {door.key}\r\n" if door.key else ""
     reader, writer = await asyncio.open_connection(door.host, door.port)
     try:
-        head = f"GET {path} HTTP/1.1\r\nHost: {door.host}:{door.port}\r\n{key}Connection: close\r\n\r\n"
+        head = f"GET {path} HTTP/1.1\r\nHost: {in_url(door.host)}:{door.port}\r\n{key}Connection: close\r\n\r\n"
         writer.write(head.encode())
         _, status, *_ = (await reader.readline()).split(b" ")
         return int(status)

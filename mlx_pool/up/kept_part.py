@@ -1,7 +1,7 @@
 """A part kept alive: started, its output taken, started again when it dies, ended when told.
 
 state      start     exit                 stop
-starting   running   –                    stopping
+starting   running   pausing              stopping
 running    –         pausing or ended     stopping
 pausing    running   –                    ended
 stopping   –         ended                stopping
@@ -18,7 +18,8 @@ from .child import Child, launch
 from .log_file import Lines, LogFile
 from .notice import Notice, notice_of, words_of
 from .part import STOP_LIMITS_S, Part
-from .process import identity_of
+from .process import Identity, identity_of
+from .repeats import Repeats
 from .restart import Exit, GiveUp, after_exit, in_words
 from .state import Running, StateFile
 
@@ -44,6 +45,7 @@ class KeptPart:
         self.log_path = logs / f"{part.name.replace(' ', '-')}.log"
         self._state = state
         self._show = show
+        self._repeats = Repeats()
         self._on_death = on_death
         self._child: Child | None = None
         self._stopping = asyncio.Event()
@@ -90,11 +92,11 @@ class KeptPart:
     async def _run_once(self, log: LogFile) -> Exit:
         started = time.monotonic()
         self.last_words = ""
-        self._child = child = await launch(self.part)
-        self.pid = child.pid
-        # On record before it begins. None: it was killed before that, which its exit code will tell.
-        if identity := identity_of(child.pid):
-            self._state.add(Running(self.part.name, self.part.stage, identity))
+        try:
+            child, identity = await self._begin()
+        except OSError as error:
+            self.last_words = f"it can't be started now: {error}"  # no memory, no room on the disk: that may pass
+            return Exit(1, 0)
         child.let_go(keep_stdin=self.part.holds_stdin)
         if self._stopping.is_set():  # since the launch began
             child.ask_to_end()
@@ -106,9 +108,32 @@ class KeptPart:
             await asyncio.wait([output], timeout=_LAST_WORDS_S)
             output.cancel()
         child.close()
-        if identity:
-            self._state.remove(identity)
+        self._forget(identity)
         return Exit(code, int((time.monotonic() - started) * 1_000))
+
+    async def _begin(self) -> tuple[Child, Identity | None]:
+        """Make the process, which waits, and have it on record; where that can't be, nothing of it is left."""
+        self._child = child = await launch(self.part)
+        self.pid = child.pid
+        # On record before it begins. None: it was killed before that, which its exit code will tell.
+        identity = identity_of(child.pid)
+        try:
+            if identity:
+                self._state.add(Running(self.part.name, self.part.stage, identity))
+        except OSError:
+            self._child = None
+            child.kill()
+            await child.wait()
+            child.close()
+            self._forget(identity)
+            raise
+        return child, identity
+
+    def _forget(self, identity: Identity | None) -> None:
+        # A process that has ended may stay on record: nobody is taken for it.
+        with contextlib.suppress(OSError):
+            if identity:
+                self._state.remove(identity)
 
     async def _take_output(self, child: Child, log: LogFile) -> None:
         lines = Lines()
@@ -121,7 +146,7 @@ class KeptPart:
         if not line.strip():
             return
         self.last_words = words_of(line)
-        if self.part.stage != "broker" and (notice := notice_of(line)):
+        if self.part.stage != "broker" and (notice := notice_of(line)) and self._repeats.is_news(notice):
             self._show(self.part.name, notice)
 
     def _tell(self, exit_: Exit) -> None:

@@ -1,5 +1,6 @@
 """A part's log: what it wrote, kept within a size."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,12 +17,21 @@ class LogFile:
         self._file = path.open("ab", buffering=0)
 
     def write(self, data: bytes) -> None:
-        """Append; it is on its way to the disk when this returns."""
-        if self._file.tell() + len(data) > self._max_bytes:
-            self._file.close()
+        """Append; it is on its way to the disk when this returns. What can't be written now is not kept.
+
+        Whoever reads a part's pipe has to go on: were a full disk its end, the part would stand still soon.
+        """
+        with contextlib.suppress(OSError):
+            if self._file.tell() + len(data) > self._max_bytes:
+                self._begin_anew()
+            self._file.write(data)
+
+    def _begin_anew(self) -> None:
+        with contextlib.suppress(FileNotFoundError):  # it was put aside before, and no other could be made then
             self._path.replace(self._path.with_name(self._path.name + ".1"))
-            self._file = self._path.open("ab", buffering=0)
-        self._file.write(data)
+        file = self._path.open("ab", buffering=0)
+        self._file.close()
+        self._file = file
 
     def close(self) -> None:
         """Close the file."""

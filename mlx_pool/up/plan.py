@@ -168,7 +168,8 @@ def worker_parts(flags: Flags, redis_url: str, model: str, env: Mapping[str, str
 
 def curl_line(flags: Flags, key_file: Path | None) -> str:
     """Write the line that asks the pool something. The key is read from its file: it does not belong on the screen."""
-    key = "" if key_file is None else f' -H "Authorization: Bearer $(cat {key_file})"'
+    # A Mac's own data folder has a blank in its name.
+    key = "" if key_file is None else f' -H "Authorization: Bearer $(cat {shlex.quote(str(key_file))})"'
     body = "{" + ("" if flags.keeps_a_model else f'"model":"{flags.names_on_demand[0]}",') + _GREETING
     return f"curl -N {flags.http_url}/chat{key} -H 'Content-Type: application/json' -d '{body}'"
 
@@ -191,8 +192,8 @@ def bare_join_line(flags: Flags, redis_url: str, model: str) -> str:
 
 
 def _join_flags(flags: Flags, model: str) -> list[str]:
-    models = [f"--model {queue_name(model)}"] if flags.keeps_a_model else []
-    models += [f"--on-demand {flags.on_demand}"] if flags.on_demand else []
+    models = [f"--model {shlex.quote(queue_name(model))}"] if flags.keeps_a_model else []
+    models += [f"--on-demand {shlex.quote(flags.on_demand)}"] if flags.on_demand else []
     engine = [] if flags.engine == "mlx" else [f"--engine {flags.engine}"]
     return [*models, *engine]
 

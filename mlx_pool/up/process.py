@@ -24,9 +24,9 @@ class Identity(msgspec.Struct, frozen=True):
     started: str
 
 
-def identity_of(pid: int) -> Identity | None:
+def identity_of(pid: int, *, system: str = sys.platform) -> Identity | None:
     """Name the process that has this pid now, or None when none lives; a zombie does not live."""
-    started = _started_from_proc(pid) if sys.platform == "linux" else _started_from_ps(pid)
+    started = _started_from_proc(pid) if system == "linux" else _started_from_ps(pid)
     return None if started is None else Identity(pid, started)
 
 
@@ -76,7 +76,8 @@ def _started_from_proc(pid: int) -> str | None:
 
 def _started_from_ps(pid: int) -> str | None:
     answer = subprocess.run(  # noqa: S603 -- a fixed command and a number
-        ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)],
+        # Each with an option of its own: where a heading may hold commas, `stat=,lstart=` asks for one column only.
+        ["/bin/ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)],
         capture_output=True,
         text=True,
         check=False,

@@ -3,7 +3,6 @@
 import os
 import shlex
 import shutil
-import socket
 import time
 from collections.abc import Sequence
 from typing import Annotated
@@ -12,9 +11,9 @@ from cyclopts import Parameter
 
 from mlx_pool.arguments import RedisFlag, call
 from mlx_pool.failure import CommandError, Unusable
+from mlx_pool.own_name import own_name
 from mlx_pool.up.screen import choose_screen
 from mlx_pool.where import redis_url
-from shared.identity import host_name
 
 from .fleet import hosts_named, hosts_of
 from .here import Wish, upgrade_here
@@ -60,7 +59,7 @@ def upgrade(
     """
     if hosts is not None and pool:
         raise Unusable("--hosts or --pool: one of them.")
-    here = host_name(socket.gethostname())
+    here = own_name(os.environ)
     teller: Teller = AsJson(here, time.monotonic()) if as_json else OnScreen(choose_screen())
     wish = Wish(to=to, redis=redis, wait_s=wait_s, settle_s=settle_s, dry_run=dry_run, as_json=as_json)
     if hosts is None and not pool:

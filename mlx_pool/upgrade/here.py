@@ -4,16 +4,15 @@ import contextlib
 import fcntl
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Generator, Mapping, Sequence
 
 import msgspec
 
 from mlx_pool.failure import Unusable
+from mlx_pool.own_name import own_name
 from mlx_pool.where import known_redis_url
 from shared.errors import PoolError
-from shared.identity import host_name
 from shared.survey import Survey
 
 from .installation import Installation, installation_here
@@ -54,7 +53,7 @@ def upgrade_here(wish: Wish, env: Mapping[str, str], teller: Teller) -> int:
         wanted=wanted,
         turns=turns,
         queues=asked_queues(listed),
-        machine=host_name(socket.gethostname()),
+        machine=own_name(env),
         wait_s=wish.wait_s,
         settle_s=wish.settle_s,
         as_json=wish.as_json,

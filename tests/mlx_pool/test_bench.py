@@ -95,3 +95,21 @@ async def test_no_pool_is_one_line_that_says_what_to_do(run_command: RunCommand,
     assert ended.code == 1
     assert ended.err.count("\n") == 1
     assert "mlx-pool up" in ended.err
+
+
+async def test_a_gateway_that_refuses_is_told_by_its_reason(start_pool: StartPool, run_command: RunCommand) -> None:
+    """It runs: to start one would not help."""
+    async with start_pool(workers=1) as pool:
+        ended = await run_command("bench", "--url", pool.url, "--requests", "2", "--model", "nobodys")
+
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "model_not_found" in ended.err
+    assert "mlx-pool up" not in ended.err
+
+
+async def test_an_address_that_is_none_is_one_line(run_command: RunCommand) -> None:
+    """Whatever the number of streams that would have asked there."""
+    ended = await run_command("bench", "--url", "nowhere", "--requests", "2")
+
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "http://HOST:PORT" in ended.err

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from mlx_pool.data_folder import DataFolder
+from mlx_pool.failure import Unusable
 from mlx_pool.key_store import KeyStore
+from mlx_pool.up.command import run
 from mlx_pool.up.plan import Flags
 from mlx_pool.up.setting import Setting, settle
 from shared.connection import check_broker, connect
 from shared.errors import Fault, Refused
 from shared.key_file import read_keys
+from tests.ports import FreePort
 
 Eventually = Callable[..., Awaitable[None]]
 
@@ -120,3 +123,11 @@ def test_off_loopback_the_first_key_needs_no_restart(setting: Setting) -> None:
 
     assert outside.keys_file is not None
     assert read_keys(outside.keys_file) == ()
+
+
+def test_a_data_folder_that_can_not_be_used_is_one_line(tmp_path: Path, free_port: FreePort) -> None:
+    """A disk that is full, or somebody else's file in the way: it is said, and nothing is started."""
+    (tmp_path / "broker" / "port").mkdir(parents=True)
+
+    with pytest.raises(Unusable, match="can't be used"):
+        run(["--engine", "scripted", "--data", str(tmp_path), "--port", str(free_port())])

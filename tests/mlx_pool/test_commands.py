@@ -1,4 +1,5 @@
 import importlib
+import os
 import resource
 import subprocess
 import sys
@@ -62,3 +63,65 @@ def test_a_command_tells_its_own_flags(command: Command, capsys: pytest.CaptureF
 
     assert code == 0
     assert f"Usage: mlx-pool {command.name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each.runs], ids=lambda command: command.name)
+def test_the_page_of_a_command_fits_the_terminal(
+    command: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No line is cut or broken by the terminal, and what a flag means stands in a column of its own."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert command.runs
+    importlib.import_module(command.runs).run(["--help"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    options = lines[lines.index("Options:") + 1 : lines.index("", lines.index("Options:"))]
+    [(label, column)] = {(line[:12], line.index("Show")) for line in options if "--help" in line}
+    assert label == "  -h, --help"
+    assert all(line[column - 2 : column] == "  " or line.startswith("  -") for line in options)
+
+
+def test_a_word_too_many_is_named() -> None:
+    """In words, not in those of the library that found it."""
+    ended = mlx_pool("queue", "a", "b", "c")
+
+    assert ended.returncode == 2
+    assert ended.stderr == "mlx-pool: b c: that is more than it takes. See `mlx-pool queue --help`.\n"
+
+
+def test_a_reader_that_has_left_is_no_trouble() -> None:
+    """`mlx-pool … | head` ends without a complaint, also where what it printed is still held back at the end."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+    with os.fdopen(writing, "wb") as nobody:
+        ended = subprocess.run(
+            [sys.executable, "-P", "-m", "mlx_pool", "--help"],
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            env=env,
+            check=False,
+        )
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_what_is_no_text_is_one_line_and_exit_code_2() -> None:
+    """Bytes that are no UTF-8 are the caller's slip, and no stack trace."""
+    ended = mlx_pool("chat", "\udcff", "--url", "http://127.0.0.1:1")
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "no text in UTF-8" in ended.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device here")  # noqa: PTH110 -- a device
+def test_what_can_not_be_written_is_one_line_and_exit_code_1() -> None:
+    """A disk that is full is told as such."""
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 -- a device
+        ended = subprocess.run(
+            [sys.executable, "-P", "-m", "mlx_pool", "--help"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+
+    assert (ended.returncode, ended.stderr) == (1, b"mlx-pool: [Errno 28] No space left on device\n")

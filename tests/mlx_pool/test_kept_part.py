@@ -53,6 +53,21 @@ async def test_every_running_process_stands_in_the_state_file(yard: Yards, event
     assert left.running == ()
 
 
+async def test_what_can_not_be_put_on_record_is_tried_again(yard: Yards, eventually: Eventually) -> None:
+    """A full disk keeps a part from its start, and says so; it ends nothing else, and is over when there is room."""
+    async with yard() as here:
+        blocked = here.state.with_suffix(".new")
+        blocked.mkdir()
+        here.crew.start(here.part("echo run >> $NOTES; exec sleep 60"))
+        await eventually(lambda: len(here.screen.shown) == 1)
+        assert here.noted() == []
+
+        blocked.rmdir()
+
+        await eventually(lambda: here.noted() == ["run"])
+    assert "it can't be started now" in here.screen.shown[0][1].text
+
+
 async def test_what_a_killed_part_had_started_goes_with_it(yard: Yards, eventually: Eventually) -> None:
     """A kill -9 of a worker leaves no engine behind: the next worker would load a second model beside it."""
     async with yard() as here:

@@ -10,12 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from mlx_pool.data_folder import DataFolder
 from mlx_pool.failure import Unusable
 from mlx_pool.key_store import KeyStore, keys_file
 from mlx_pool.keys import as_lines, made
+from mlx_pool.up.state import State
 from shared.key_file import digest_of, read_keys
 
 
@@ -50,6 +52,19 @@ def test_a_key_is_shown_once_and_kept_as_its_digest(file: Path) -> None:
     assert entry.limits.requests_per_minute == 60
     assert "phone" in added.stderr
     assert added.stdout.strip() not in file.read_text() + added.stderr + keys(file, "list", "--json").stdout
+
+
+@pytest.mark.parametrize(("key_file", "is_told"), [(None, True), ("/k", False)])
+def test_who_runs_a_pool_that_asks_for_no_key_is_told(tmp_path: Path, key_file: str | None, *, is_told: bool) -> None:
+    """Else a key would seem to guard what anybody may use until the next start."""
+    (tmp_path / "up.json").write_bytes(msgspec.json.encode(State("http://a", "redis://b", key_file)))
+    command = [sys.executable, "-P", "-m", "mlx_pool", "keys", "add"]
+    env = {**os.environ, "MLX_POOL_DATA": str(tmp_path)}
+
+    added = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+    assert added.returncode == 0, added.stderr
+    assert ("asks for no key yet" in added.stderr) is is_told
 
 
 def test_programs_get_json(file: Path) -> None:

@@ -92,13 +92,14 @@ def test_following_gives_each_line_once_also_across_a_new_file(tmp_path: Path) -
 
 
 def test_a_part_that_has_logged_nothing_is_told_with_those_that_have(tmp_path: Path) -> None:
-    """`mlx-pool logs worker 2` finds what `up` calls so; a mistyped part is told what there is."""
-    for name in ("gateway.log", "worker-2.log"):
+    """`mlx-pool logs worker 2` finds what `up` calls so, `worker` all; a mistyped part is told what there is."""
+    for name in ("gateway.log", "worker-1.log", "worker-2.log"):
         (tmp_path / name).touch()
     files = log_files(tmp_path)
 
     assert list(chosen_files(files, "worker 2", tmp_path)) == ["worker-2"]
-    with pytest.raises(Unusable, match="gateway, worker-2"):
+    assert list(chosen_files(files, "worker", tmp_path)) == ["worker-1", "worker-2"]
+    with pytest.raises(Unusable, match="gateway, worker-1, worker-2"):
         chosen_files(files, "workre", tmp_path)
     with pytest.raises(Unusable, match="mlx-pool up"):
         chosen_files({}, None, tmp_path)

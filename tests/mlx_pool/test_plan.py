@@ -136,6 +136,17 @@ def test_off_loopback_the_lines_to_copy_carry_address_and_secrets() -> None:
     )
 
 
+def test_lines_to_copy_bear_blanks() -> None:
+    """A Mac keeps its data under `Application Support`, and a folder's name is a person's own."""
+    flags = Flags(host="192.0.2.7", on_demand="a, b=12")
+
+    assert "$(cat '/Library/Application Support/mlx-pool/secrets/api-key')" in curl_line(
+        Flags(), Path("/Library/Application Support/mlx-pool/secrets/api-key")
+    )
+    assert join_line(flags, URL, "m").endswith(":7000/0 --on-demand 'a, b=12'")
+    assert join_line(Flags(model="./my model"), URL, "./my model").endswith(":7000/0 --model 'my model'")
+
+
 @pytest.mark.parametrize(
     "flags", [Flags(workers=-1), Flags(port=0), Flags(port=70_000), Flags(slots=0), Flags(memory_limit_gb=0)]
 )

@@ -33,6 +33,19 @@ def test_a_process_is_known_again_until_it_dies(stranger: subprocess.Popen[bytes
     assert not is_alive(identity)
 
 
+def test_where_there_is_no_proc_a_process_is_known_by_ps(stranger: subprocess.Popen[bytes]) -> None:
+    """On a Mac, too, an identity is found again while its process lives, and is nobody's afterwards."""
+    identity = identity_of(stranger.pid, system="darwin")
+    assert identity is not None
+    assert identity.started.count(":") == 2
+    assert identity_of(stranger.pid, system="darwin") == identity
+
+    stranger.kill()
+    os.waitid(os.P_PID, stranger.pid, os.WEXITED | os.WNOWAIT)
+
+    assert identity_of(stranger.pid, system="darwin") is None
+
+
 def test_a_reused_pid_is_somebody_else(stranger: subprocess.Popen[bytes]) -> None:
     """Who has the pid of a process that we started earlier is never ended in its place."""
     earlier = Identity(stranger.pid, started="at another time")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from mlx_pool.job import Told
 from mlx_pool.job import as_lines as job_lines
 from mlx_pool.queue import as_lines as queue_lines
 from mlx_pool.queue import view_of
+from shared.connection import connect
 from shared.life import Life, Step
 from shared.open_jobs import OpenJob
 from shared.queue import State
@@ -143,6 +145,22 @@ async def test_a_redis_that_is_away_is_one_line_and_exit_code_1(run_command: Run
 
         assert (ended.code, ended.err.count("\n")) == (1, 1), command
         assert "does not answer" in ended.err
+
+
+async def test_a_wrong_password_is_one_line_and_exit_code_2(own_broker: Any, run_command: RunCommand) -> None:
+    """It does not pass: it is said to be refused, and not that nobody answers; `doctor` says where the right one is."""
+    client = connect(own_broker.url, name="test")
+    await client.command("CONFIG", "SET", "requirepass", "right")
+    await client.aclose()
+    url = own_broker.url.replace("//", "//:wrong@")
+
+    ended = await run_command("queue", "--redis", url)
+    examined = await run_command("doctor", "--redis", url)
+
+    assert (ended.code, ended.err.count("\n")) == (2, 1), ended.err
+    assert "Redis refuses the password" in ended.err
+    assert "Redis refuses the password" in examined.out
+    assert "status --url" in examined.out
 
 
 async def test_top_prints_once_where_no_terminal_is(start_pool: StartPool, run_command: RunCommand) -> None:

@@ -2,7 +2,7 @@ import json
 
 from msgspec import structs
 
-from mlx_pool.status import as_json_text, as_lines
+from mlx_pool.status import as_json_text, as_lines, named
 from shared.survey import Survey, WorkerView
 
 WORKER = WorkerView(id="mac.1.ab", model="tiny", state="ready", slots=16, busy=3, lease_ends_in_ms=900, note="Metal")
@@ -18,6 +18,13 @@ def survey(*workers: WorkerView) -> Survey:
         workers=list(workers),
         dead_letters=0,
     )
+
+
+def test_an_address_names_the_user_that_every_client_wants_named() -> None:
+    """redis-cli takes `redis://:PASSWORD@…` for a user without a name, whom no Redis knows."""
+    assert named("redis://:a:b@host:1/0") == "redis://default:a:b@host:1/0"
+    for url in ("redis://host:1/0", "rediss://worker:x@host:1/0?ssl_pin=a"):
+        assert named(url) == url
 
 
 def test_queues_and_workers_are_told_in_columns() -> None:

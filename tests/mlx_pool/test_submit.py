@@ -1,8 +1,16 @@
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from mlx_pool.failure import Unusable
 from mlx_pool.submit import job_of
 from shared.errors import Refused
+from tests.pool import StartPool
+
+Eventually = Callable[..., Awaitable[None]]
 
 
 def test_a_prompt_or_a_whole_body_makes_a_job() -> None:
@@ -33,3 +41,26 @@ def test_a_broken_body_is_refused_with_its_field() -> None:
         job_of(None, '{"prompt":"hello","temperature":9}', job_class=None, model=None)
 
     assert refused.value.param == "temperature"
+
+
+async def test_a_job_whose_events_nobody_reads_any_more_is_cancelled(
+    start_pool: StartPool, eventually: Eventually
+) -> None:
+    """`mlx-pool submit … | head -1` gives its seat back, and ends without a complaint."""
+    async with start_pool(workers=1, slots=1, step_ms=20) as pool:
+        reading, writing = os.pipe()
+        submitting = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "mlx_pool", "submit", "--redis", pool.broker),
+            *("--json", '{"prompt":"hello","max_tokens":5000}'),
+            stdout=writing,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        os.close(writing)
+        with os.fdopen(reading, "rb") as reader:
+            assert b'"started"' in await asyncio.to_thread(reader.readline)
+            await eventually(lambda: pool.busy(1))
+
+        _, complaint = await submitting.communicate()
+
+        await eventually(lambda: pool.busy(0))
+        assert (submitting.returncode, complaint) == (0, b"")

@@ -86,6 +86,15 @@ def test_a_narrow_terminal_cuts_cells_and_not_the_picture() -> None:
     assert len(drawn(SURVEY, width=60)) == len(drawn(SURVEY))
 
 
+def test_a_note_gives_way_before_a_name_does() -> None:
+    """On eighty columns one still reads which machine it is, and how it stands."""
+    told = structs.replace(WORKER, id="studio-1.4711.1f9c22e0", note="low power mode: slower than it could be " * 2)
+
+    line = drawn(structs.replace(SURVEY, workers=[told]), width=80)[6]
+
+    assert line.split()[:4] == ["studio-1.4711.1f9c22e0", "tiny", "ready", "●●●○"]
+
+
 def test_a_trouble_stands_above_what_may_be_old() -> None:
     """While Redis is away the last picture stays, and says why."""
     assert drawn(SURVEY, trouble="Redis does not answer.")[1] == "Redis does not answer."

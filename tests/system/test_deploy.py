@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mlx_pool.acl import Wanted, as_line
+from mlx_pool.up.address import in_url
 from shared.connection import check_broker, connect
 from shared.errors import PoolError
 from shared.rights.table import ROLES
@@ -100,7 +101,7 @@ def test_what_is_made_is_kept_and_hidden(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["vm.example.org", "192.168.1.5", "fd00::5"])
 def test_the_certificate_is_for_the_name_that_macs_use(host: str, tmp_path: Path) -> None:
     """A name, an address of either kind; and for what it is called among the containers."""
-    prepare(tmp_path / "secrets", host)
+    said = prepare(tmp_path / "secrets", host)
     words = ["-in", str(tmp_path / "secrets" / "redis.crt"), "-noout", "-ext", "subjectAltName"]
 
     told = subprocess.run(["openssl", "x509", *words], check=True, capture_output=True, text=True).stdout
@@ -108,6 +109,7 @@ def test_the_certificate_is_for_the_name_that_macs_use(host: str, tmp_path: Path
     assert "DNS:redis" in told
     assert f":{host}" in told or "FD00" in told
     assert ("DNS:vm" in told) == (host == "vm.example.org")
+    assert f"@{in_url(host)}:6379/0?" in said
 
 
 class Stack:

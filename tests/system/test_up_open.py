@@ -45,5 +45,9 @@ async def test_off_loopback_nobody_gets_in_without_the_key(up: Ups) -> None:
         assert pool.get("/pool")[0] == 401
         assert pool.get("/pool", **pool.key())[0] == 200
         assert pool.mlx_pool("chat", "hello", "--max-tokens", "3").returncode == 0
+        for command in (("chat", "hello"), ("bench", "--requests", "1")):
+            refused = pool.mlx_pool(*command, "--url", pool.state.http_url)
+            assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+            assert "--api-key-file" in refused.stderr
         for secret in (key_file, pool.data / "secrets" / "broker-password", pool.data / "up.json"):
             assert secret.stat().st_mode & 0o777 == 0o600

@@ -53,6 +53,13 @@ async def test_a_wrong_redis_password(up: Ups, own_broker: Server, left: Left) -
         assert left() == []
 
 
+async def test_an_address_that_is_none(up: Ups, left: Left) -> None:
+    """What can't be meant is said before anything runs on it."""
+    async with up("--redis", "redis://127.0.0.1:6379/0?tiemout=1") as pool:
+        assert "tiemout is no option of it" in await refusal(pool)
+        assert left() == []
+
+
 async def test_a_model_that_does_not_exist(up: Ups, left: Left) -> None:
     """The worker's own words about the model end `up`, not a worker that is started again and again."""
     async with up("--model", "no-such-model", engine="mlx") as pool:

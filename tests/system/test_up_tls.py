@@ -48,7 +48,7 @@ async def test_after_a_restart_the_pool_is_the_same(up: Ups) -> None:
             shown = pool.mlx_pool("status", "--url").stdout.strip()
             pool.interrupt()
             assert await pool.exit_code() == 0
-        assert shown == addresses[-1]
+        assert shown == addresses[-1].replace("://:", "://default:")
 
     assert len(set(addresses)) == 1
     assert addresses[0].startswith("rediss://")

@@ -100,6 +100,28 @@ async def test_a_machine_that_joined_serves_until_ctrl_c(guarded: str, tmp_path:
     assert PASSWORD not in "\n".join(machine.said)
 
 
+async def test_a_machine_that_is_told_to_leave_says_that(guarded: str, tmp_path: Path, run_command: RunCommand) -> None:
+    """Who sits before it, and did nothing, learns why it has ended."""
+    async with joined(tmp_path, guarded, "--model", "tiny", "--name", "mac-9") as machine:
+        await machine.line("Ctrl-C has it finish")
+
+        drained = await run_command("drain", "--host", "mac-9", "--redis", guarded)
+
+        assert drained.code == 0, drained.err
+        assert "mlx-pool drain" in await machine.line("it was told to leave")
+        assert await machine.process.wait() == 0
+
+
+async def test_a_name_of_the_environment_is_the_machines(
+    guarded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker goes by MLX_POOL_NAME where no flag says another, and is known again by it."""
+    monkeypatch.setenv("MLX_POOL_NAME", "studio")
+
+    async with joined(tmp_path, guarded, "--model", "tiny") as machine:
+        assert ": studio." in await machine.line("ready after")
+
+
 async def test_the_only_model_of_a_pool_needs_no_name(guarded: str, tmp_path: Path) -> None:
     """The second machine's person types the address alone, and is told who else serves."""
     async with joined(tmp_path, guarded, "--model", "tiny") as first:

@@ -81,6 +81,14 @@ def test_a_service_of_ones_own_needs_no_root() -> None:
     assert any("enable-linger" in hint for hint in done.hints)
 
 
+def test_without_a_session_nothing_is_written() -> None:
+    """Whether somebody is there to start it is asked first, and what to do is said."""
+    [asked] = work().before
+
+    assert asked.argv == ("systemctl", "--user", "show-environment")
+    assert "--system" in asked.advice
+
+
 def test_a_service_of_the_machine_runs_as_a_user() -> None:
     """Never as root, and only once there is a network."""
     told = unit("system")

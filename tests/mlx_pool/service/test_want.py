@@ -49,11 +49,21 @@ def test_a_mistake_is_told_before_anything_is_written(part: str, flags: list[str
         wanted(part, flags, name, {"MLX_POOL_DATA": "/nowhere"})
 
 
+def test_what_no_part_has_is_the_commands_wherever_it_stands() -> None:
+    """Who writes --dry-run at the end of the line wants nothing done."""
+    argv = ["install", "worker", "--model", "a", "--dry-run", "--user", "ada", "--redis", "b", "--json"]
+
+    assert split(argv) == (
+        ["install", "worker", "--dry-run", "--user", "ada", "--json"],
+        ["--model", "a", "--redis", "b"],
+    )
+
+
 def test_what_stands_behind_the_part_is_the_parts() -> None:
     """A worker has a `--name` of its own."""
     argv = ["install", "--name", "worker", "--system", "worker", "--name", "mac-1", "--system"]
 
-    assert split(argv) == (["install", "--name", "worker", "--system", "worker"], ["--name", "mac-1", "--system"])
+    assert split(argv) == (["install", "--name", "worker", "--system", "worker", "--system"], ["--name", "mac-1"])
     assert split(["logs", "worker", "-f"]) == (["logs", "worker", "-f"], [])
 
 

@@ -2,8 +2,16 @@
 
 import asyncio
 import json
+import os
+import signal
+from contextlib import aclosing
 
-from shared.connection import Broker
+import pytest
+
+from shared.connection import Broker, connect
+from shared.pool import Pool
+from shared.queue import Submission
+from tests.conftest import Broker as Server
 from tests.conftest import Eventually
 from tests.mlx_pool.conftest import RunCommand
 from tests.pool import StartPool
@@ -66,6 +74,25 @@ async def test_following_a_job_that_waits_does_not_make_one_its_reader(
     assert [count for _, count in heard] == [1, 1]
     assert [" cancelled: " in line for line in ended.out.splitlines()].count(True) == 1
     assert (ended.code, ended.err) == (1, "")
+
+
+@pytest.mark.long
+async def test_a_redis_that_falls_silent_ends_the_following(
+    own_broker: Server, run_command: RunCommand, eventually: Eventually
+) -> None:
+    """Within seconds, in one line: nobody looks at a picture that stands still."""
+    async with aclosing(connect(own_broker.url, name="test")) as redis:
+        await redis.command("SADD", "pool:models", "m")
+        await Pool(redis).queue("m").submit([Submission("mine", b'{"prompt":"x"}', 60_000)])
+        traced = asyncio.ensure_future(run_command("trace", "mine", "--redis", own_broker.url))
+        await eventually(lambda: _is_followed(redis))
+        assert own_broker.process
+        os.kill(own_broker.process.pid, signal.SIGSTOP)
+
+        async with asyncio.timeout(10):
+            ended = await traced
+
+    assert (ended.code, ended.err) == (1, "mlx-pool: Redis does not answer: TimeoutError.\n")
 
 
 async def _is_followed(redis: Broker) -> bool:
