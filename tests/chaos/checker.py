@@ -1,12 +1,12 @@
 """From a history to verdicts: a pure function, so that a run can be judged again from its file.
 
-C1 … C10 are the rules of the design's page on reliability; the rules without a number are what a scenario expects
-besides. C11, that no tenant sees another's words, comes with tenants.
+C1 … C11 are the rules of the design's page on reliability; the rules without a number are what a scenario expects
+besides.
 """
 
 from collections.abc import Sequence
 
-from .checks import endings, pace, rest, streams
+from .checks import endings, pace, prying, rest, streams
 from .evidence import Evidence
 from .history import AnyRecord
 from .verdict import Verdict
@@ -22,6 +22,7 @@ CHECKS = (
     rest.all_is_quiet,
     pace.polite_clients_fare_alike,
     pace.somebody_always_gets_on,
+    prying.a_job_is_its_tenants,
     pace.takeovers_are_as_expected,
     pace.refusals_are_quick,
     pace.the_pool_comes_back,

@@ -30,18 +30,36 @@ _ENDS = frozenset({"poisoned", "engine_failed", "deadline_exceeded", "stream_los
 _COME_BACK = frozenset({"draining", "broker_down"})
 
 
+class Who(msgspec.Struct, frozen=True):
+    """Whose client it is, and the key that shows it."""
+
+    tenant: str = ""
+    api_key: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What each request says of that."""
+        return {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+
+
+NOBODY = Who()
+
+
 class Client:
     """Carries out orders at any of the gateways."""
 
-    def __init__(self, ports: Sequence[int], model: str, history: History, chance: random.Random) -> None:
+    def __init__(
+        self, ports: Sequence[int], model: str, history: History, chance: random.Random, *, who: Who = NOBODY
+    ) -> None:
         self._ports = list(ports)
         self._model = model
+        self._who = who
         self._history = history
         self._chance = chance
 
     async def carry_out(self, order: Order, *, key: str) -> None:
         """Ask, and follow the answer to its end. Requests with one key are one job; "" is no key."""
-        job = keyed_job_id(self._model, "", key) if key else ""
+        job = keyed_job_id(self._model, self._who.tenant, key) if key else ""
         self._history.add(
             h.Asked(
                 at=self._history.now(),
@@ -52,7 +70,7 @@ class Client:
                 manners=order.manners,
             )
         )
-        visit = _Visit(order, job, key, self._history)
+        visit = _Visit(order, job, key, self._who, self._history)
         leaves_after_s = order.leaves_after_s if order.manners == "leaver" else PATIENCE_S
         try:
             async with asyncio.timeout(leaves_after_s):
@@ -72,10 +90,11 @@ class Client:
 class _Visit:
     """One request from its first try to its end, over as many connections as that takes."""
 
-    def __init__(self, order: Order, job: str, key: str, history: History) -> None:
+    def __init__(self, order: Order, job: str, key: str, who: Who, history: History) -> None:
         self._order = order
         self._job = job
         self._key = key
+        self._who = who
         self._history = history
         self._place = ""
         self._events = 0
@@ -105,12 +124,12 @@ class _Visit:
                 answer.close()
 
     async def _submit(self, port: int) -> Answer:
-        headers = {"Idempotency-Key": self._key} if self._key else {}
+        headers = self._who.headers | ({"Idempotency-Key": self._key} if self._key else {})
         body = msgspec.json.encode(self._order.body)
         return await ask(port, "POST", "/chat", headers=headers, body=body, silent_s=SILENT_S)
 
     async def _resume(self, port: int) -> Answer:
-        headers = {"Last-Event-ID": self._place} if self._place else {}
+        headers = self._who.headers | ({"Last-Event-ID": self._place} if self._place else {})
         return await ask(port, "GET", f"/chat/{self._job}", headers=headers, silent_s=SILENT_S)
 
     async def _read(self, answer: Answer, port: int) -> bool:
@@ -130,7 +149,8 @@ class _Visit:
             await asyncio.sleep(SLOW_READER_S)
         elif self._order.manners == "canceller" and self._events == self._order.cancels_after:
             self.leave()
-            (await ask(port, "DELETE", f"/chat/{self._job}", silent_s=SILENT_S)).close()
+            path = f"/chat/{self._job}"
+            (await ask(port, "DELETE", path, headers=self._who.headers, silent_s=SILENT_S)).close()
 
     def _note(self, sent: Sent) -> None:
         event = sent.event

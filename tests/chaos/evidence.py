@@ -25,6 +25,7 @@ class Evidence:
         self.left = {record.request: record for record in _of(records, h.Left)}
         self.kept = {record.job: record for record in _of(records, h.Kept)}
         self.struck = _of(records, h.Struck)
+        self.pried = _of(records, h.Pried)
         self.answered = _grouped(_of(records, h.Answered), "request")
         self.received = _grouped(_of(records, h.Received), "request")
         self.logged = _grouped(_of(records, h.Logged), "job")

@@ -96,6 +96,15 @@ class Struck(Record, frozen=True, kw_only=True, tag="struck"):
     detail: str = ""
 
 
+class Pried(Record, frozen=True, kw_only=True, tag="pried"):
+    """Somebody asked for a job that is another's, or without a key; `status` is HTTP's, 0 where no answer came."""
+
+    job: str
+    who: str  # a tenant; "" is nobody
+    method: str
+    status: int
+
+
 class Healed(Record, frozen=True, kw_only=True, tag="healed"):
     """A nemesis took back what it did."""
 
@@ -180,6 +189,7 @@ AnyRecord = (
     | Over
     | Struck
     | Healed
+    | Pried
     | Published
     | Logged
     | Kept

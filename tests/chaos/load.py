@@ -53,6 +53,13 @@ class Order(msgspec.Struct, frozen=True):
     pause_s: float = 0.0  # before it
 
 
+def tenant_of(client: str, tenants: int) -> str:
+    """Whose a client is, by the number in its name; "" where there are no tenants, and for services."""
+    if not tenants or client.startswith(SERVICE):
+        return ""
+    return f"tenant-{int(client.rpartition('-')[2]) % tenants}"
+
+
 def orders_of(load: Load, seed: int, client: str) -> Iterator[Order]:
     """Give the orders of one client, one after the other: the same ones for the same seed."""
     chance = random.Random(f"{seed}/{client}")

@@ -12,9 +12,12 @@ from typing import Protocol
 
 import msgspec
 
-from .history import Healed, History, Struck
+from .history import Answered, Asked, Healed, History, Pried, Struck
+from .load import SERVICE
 from .pool import Pool
 from .process import Process
+
+_LATELY = 1_000  # records
 
 
 class Field:
@@ -34,6 +37,17 @@ class Field:
     def healed(self, nemesis: "Nemesis", target: str = "") -> None:
         """Write down that it was taken back."""
         self._history.add(Healed(at=self._history.now(), nemesis=type(nemesis).__name__, target=target))
+
+    def pried(self, job: str, *, who: str, method: str, status: int) -> None:
+        """Write down how it was answered that somebody asked for a job."""
+        self._history.add(Pried(at=self._history.now(), job=job, who=who, method=method, status=status))
+
+    def lately(self) -> list[tuple[str, str]]:
+        """The jobs that HTTP clients were told of last, each with its client."""
+        last = self._history.records[-_LATELY:]
+        clients = {record.request: record.client for record in self._history.records if isinstance(record, Asked)}
+        told = [(one.job, clients[one.request]) for one in last if isinstance(one, Answered) and one.job]
+        return [(job, client) for job, client in told if not client.startswith(SERVICE)]
 
     @contextlib.contextmanager
     def victim(self, processes: Sequence[Process], chance: random.Random) -> Generator[Process | None]:

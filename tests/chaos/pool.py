@@ -4,11 +4,14 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from mlx_pool.key_store import KeyStore
 from shared.connection import connect
 from shared.errors import Fault
+from shared.key_file import KeyEntry, digest_of, new_key
 from shared.keys import Keys
 from shared.queue import Queue
 from tests.engine.hermes import TEMPLATE
@@ -22,6 +25,7 @@ from .shape import Shape
 
 MODEL = "scripted"  # the queue's name, whatever its workers run
 READY_WITHIN_S = 60.0
+_KEYS = "keys.json"
 
 
 class Pool:
@@ -36,6 +40,7 @@ class Pool:
         self.namespaces = {f"mac-{n + 1}": Namespace(n) for n in range(shape.workers if shape.is_apart else 0)}
         self.broker = Broker(self._free_ports.pick(), folder, fsync=shape.fsync)
         self.redis = connect(self.broker.url, name="driver")
+        self.api_keys = {f"tenant-{number}": new_key() for number in range(shape.tenants)}
         self._folder = folder
         self._seed = seed
         self.gateways = [self._gateway(number) for number in range(shape.gateways)]
@@ -54,6 +59,7 @@ class Pool:
                 await self.redis.command("HSET", self.keys.limits, *pairs)
             for proxy in self.proxies.values():
                 await proxy.open()
+            self._write_keys()
             for process in (*self.workers, *self.gateways):
                 process.start()
             await until(self.is_ready, "all workers and gateways are ready", within_s=READY_WITHIN_S)
@@ -83,6 +89,12 @@ class Pool:
             )
             assert await writing.wait() == 0, f"{self.shape.model} can't be written"
             (Path(folder) / "chat_template.jinja").write_text(TEMPLATE)
+
+    def _write_keys(self) -> None:
+        store = KeyStore(self._folder / _KEYS)
+        for tenant, key in self.api_keys.items():
+            digest = digest_of(key.encode()).hex()
+            store.add(KeyEntry(id=tenant, tenant=tenant, sha256=digest, created=datetime.now(UTC)))
 
     @property
     def broker_ports(self) -> frozenset[int]:
@@ -118,7 +130,8 @@ class Pool:
     def _gateway(self, number: int) -> Process:
         name = f"gateway-{number + 1}"
         argv = python("gateway", "--redis", self._way(name), "--port", str(self.ports[number]), "--drain-s", "1")
-        return Process(name, "gateway", argv, self._folder)
+        keys = ["--api-keys-file", str(self._folder / _KEYS)] if self.shape.tenants else []
+        return Process(name, "gateway", [*argv, *keys], self._folder)
 
     def _worker(self, number: int) -> Process:
         name, shape = f"mac-{number + 1}", self.shape

@@ -13,11 +13,11 @@ from shared.connection import connect
 
 from . import history as h
 from .census import census, rest
-from .client import Client
+from .client import Client, Who
 from .evidence import REHEARSAL
 from .gather import gather
 from .history import History
-from .load import HTTP_CLIENT, SERVICE, Load, Order, orders_of, villains_of
+from .load import HTTP_CLIENT, SERVICE, Load, Order, orders_of, tenant_of, villains_of
 from .nemesis import Field, furies
 from .pool import MODEL, Pool
 from .scenario import Scenario
@@ -79,6 +79,7 @@ class _Crowd:
         self._load = load
         self._line = connect(pool.broker.url, name="submitters", timeout_ms=BLOCK_MS + 2_000)
         self._ports = pool.ports
+        self._api_keys = pool.api_keys
         self._history = history
         self._submitter = Submitter(self._line, pool.keys, history)
 
@@ -89,7 +90,10 @@ class _Crowd:
         await self._line.aclose()
 
     def _client(self, name: str) -> Client:
-        return Client(self._ports, MODEL, self._history, random.Random(f"{self.seed}/gateways/{name}"))
+        tenant = tenant_of(name, len(self._api_keys))
+        who = Who(tenant, self._api_keys.get(tenant, ""))
+        chance = random.Random(f"{self.seed}/gateways/{name}")
+        return Client(self._ports, MODEL, self._history, chance, who=who)
 
     async def warm_up(self) -> None:
         """Let every client ask once, so that whatever is made at the first request is there."""

@@ -7,6 +7,7 @@ from .load import Load
 from .nemeses.broker import CutClients, FillBroker, FreezeBroker, KillBroker
 from .nemeses.network import Partition, Reset, Storm
 from .nemeses.processes import Kill, KillEngine, Pause, Roll
+from .nemeses.prying import Pry
 from .proxy import Weather
 from .rules import Rules
 from .scenario import Scenario
@@ -114,6 +115,13 @@ _TABLE = (
             extra={"linger_ms": 0},
         ),
         rules=Rules(cancel_p99_s=0.3, takeovers=0, min_struck=0),
+    ),
+    Scenario(
+        name="tenants",
+        story="four tenants ask for each other's jobs all the while: to them these are unknown, and nobody notices",
+        shape=Shape(gateways=2, tenants=4),
+        load=Load(clients=8, nameless=0.3),
+        nemeses=(Pry(), Kill(kind="workers")),
     ),
     Scenario(
         name="orphans",

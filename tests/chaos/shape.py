@@ -14,6 +14,7 @@ class Shape(msgspec.Struct, frozen=True):
     fsync: str = "everysec"
     limits: dict[str, int] = {}
     model: str = ""  # of `worker.catalog synthetic`, on the reference BLAS; "" is the scripted engine
+    tenants: int = 0  # among whom HTTP clients are shared out, each with a key; 0: nobody needs one
     sick: int = 0  # so many of the workers have an engine that crashes at its 30th step, again and again
     is_proxied: bool = False  # gateways and workers reach the broker through proxies of their own
     is_apart: bool = False  # workers have network namespaces of their own, and proxies at their borders

@@ -55,6 +55,8 @@ FAULTS: list[tuple[str, str, Fault]] = [
     ("C8", "descriptors leak", change(h.Census, 1, processes=[h.Process("gateway-1", "gateway", 40, 50 << 20)])),
     ("C8", "memory leaks", change(h.Census, 1, processes=[h.Process("gateway-1", "gateway", 20, 150 << 20)])),
     ("C10", "nobody got anything", change(h.Over, 2, at=40.0)),
+    ("C11", "another tenant was shown a job", add(h.Pried(at=99, job="a", who="t", method="GET", status=200))),
+    ("C11", "a job was cancelled without a key", add(h.Pried(at=99, job="a", who="", method="DELETE", status=204))),
     ("effort", "nothing was done", all_of(*[change(h.Over, place, how="left") for place in range(3)])),
 ]
 
