@@ -7,6 +7,7 @@ import msgspec
 from shared.errors import Refused
 
 from .allotment import allot, need_of, too_large
+from .neighbours import supply_for
 from .settings import Settings
 from .weights import Found, Room, fetch, room
 
@@ -64,10 +65,10 @@ async def call_roll(settings: Settings, on_progress: Progress) -> Roster:
     if not settings.model or settings.engine == "scripted":
         return settle(asked, settings)
     if asked[0].room.memory_mb is None:  # its files will tell
-        await fetch(settings.model, on_progress)
+        await _bring(settings, on_progress)
         asked = await _asked(settings)
     roster = settle(asked, settings)
-    await fetch(settings.model, on_progress)
+    await _bring(settings, on_progress)
     return roster
 
 
@@ -75,13 +76,18 @@ async def _the_one(settings: Settings, on_progress: Progress) -> Model:
     """The only model of a worker; it has its share of a machine that several workers are on."""
     if settings.engine == "scripted":
         return Model(name=settings.model, found=_scripted(settings), is_pinned=True)
-    found = await fetch(settings.model, on_progress)
+    found = await _bring(settings, on_progress)
     limit = None
     if settings.workers_here > 1 and settings.memory_limit_gb is None:
         possible_mb = (await room([settings.model]))[0].possible_mb
         limit = None if possible_mb is None else possible_mb * MB // settings.workers_here
     found = msgspec.structs.replace(found, queue=settings.queue or found.queue)
     return Model(name=settings.model, found=found, is_pinned=True, limit=limit)
+
+
+async def _bring(settings: Settings, on_progress: Progress) -> Found:
+    """Bring the pinned model here, from the pool where machines give it."""
+    return await fetch(settings.model, on_progress, await supply_for(settings.model, settings.redis))
 
 
 def settle(asked: Sequence[Asked], settings: Settings) -> Roster:

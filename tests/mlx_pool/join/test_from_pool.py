@@ -77,3 +77,22 @@ async def test_a_machine_that_joins_takes_the_model_from_one_that_serves(
     assert "Fetching mine from mac-1" in told
     assert (tmp_path / "here" / "mine" / "config.json").is_file()
     await client.aclose()
+
+
+@pytest.mark.long
+async def test_a_worker_that_is_started_alone_takes_it_there_as_well(
+    broker: str, models: Path, tmp_path: Path, eventually: Eventually
+) -> None:
+    """Who starts workers by other means than `join` needs no copy of the model on each machine either."""
+    client = connect(broker, name="test")
+    flags = ("--redis", broker, "--model", "mine", "--slots", "2")
+    here = tmp_path / "here"
+    async with process("worker", *flags, "--share-models", "127.0.0.1", MLX_POOL_MODELS=str(models)) as first:
+        await said(first, "model_shared")
+        await eventually(lambda: Peers(client).supply("mine"), within=30)
+
+        async with process("worker", *flags, "--name", "mac-2", MLX_POOL_MODELS=str(here)) as second:
+            await said(second, "engine_ready")
+
+    assert (here / "mine" / "config.json").is_file()
+    await client.aclose()
