@@ -95,9 +95,9 @@ def test_a_containers_limit_counts(tmp_path: Path) -> None:
     (tmp_path / "memory.current").write_text("1500000\n")
     (tmp_path / "memory.stat").write_text("anon 1000000\ninactive_file 500000\n")
     (tmp_path / "memory.max").write_text("3000000\n")
-    limited = available_bytes(tmp_path / "meminfo", tmp_path)
+    limited = available_bytes(tmp_path, tmp_path)
     (tmp_path / "memory.max").write_text("max\n")
-    unlimited = available_bytes(tmp_path / "meminfo", tmp_path)
+    unlimited = available_bytes(tmp_path, tmp_path)
 
     assert limited == 2_000_000
     assert unlimited == 4_096_000

@@ -7,7 +7,7 @@ import pytest
 from shared.errors import Fault, Refused
 from worker.engine.load.compute import Compute
 from worker.engine.load.folder import read_folder
-from worker.engine.load.memory import total_bytes
+from worker.engine.load.memory import available_bytes, total_bytes
 from worker.engine.load.room import lack_of_room, weight_bytes
 from worker.engine.load.weights import load_parts
 
@@ -55,9 +55,27 @@ def test_a_container_is_a_machine(tmp_path: Path) -> None:
     """What is there in all is the machine's or the container's, whichever is less."""
     (tmp_path / "meminfo").write_text("MemTotal:  4000 kB\nMemAvailable:    1000 kB\n")
     (tmp_path / "memory.max").write_text("3000000\n")
-    limited = total_bytes(tmp_path / "meminfo", tmp_path)
+    limited = total_bytes(tmp_path, tmp_path)
     (tmp_path / "memory.max").write_text("max\n")
 
     assert limited == 3_000_000
-    assert total_bytes(tmp_path / "meminfo", tmp_path) == 4_096_000
+    assert total_bytes(tmp_path, tmp_path) == 4_096_000
     assert total_bytes(tmp_path / "none", tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(
+    "group", ["/system.slice/pool.service", "/system.slice/pool.service/engine", "/elsewhere", "/.."]
+)
+def test_a_services_limit_counts_as_a_containers_does(tmp_path: Path, group: str) -> None:
+    """Of systemd's `MemoryMax`, say: what goes beyond it the kernel kills, however much the machine has."""
+    service = tmp_path / "system.slice" / "pool.service"
+    (service / "engine").mkdir(parents=True)
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "cgroup").write_text(f"4:memory:/old\n0::{group}\n")
+    (tmp_path / "meminfo").write_text("MemTotal:  4000 kB\nMemAvailable:    3000 kB\n")
+    for name, value in (("max", "2000000"), ("current", "1500000"), ("stat", "anon 5\ninactive_file 300000")):
+        (service / f"memory.{name}").write_text(f"{value}\n")
+
+    sizes = total_bytes(tmp_path, tmp_path), available_bytes(tmp_path, tmp_path)
+
+    assert sizes == ((2_000_000, 800_000) if "pool" in group else (4_096_000, 3_072_000))
