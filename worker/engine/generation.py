@@ -167,16 +167,12 @@ def limit_of(request: Generate, prompt: Prompt, window: Window) -> int:
     room = window.context_tokens - len(prompt.ids)
     if request.kind != "count" and room < 1:
         said = f"The prompt has {len(prompt.ids)} tokens; of the context's {window.context_tokens} one must be new."
-        raise Refused("context_length_exceeded", said, param=_field_of(request))
+        raise Refused("context_length_exceeded", said, param=request.prompt_field)
     if request.resume and not all(0 <= token < window.vocabulary for token in request.resume.tokens):
         raise Refused(
             "invalid_value", f"`resume` has an id that the model's {window.vocabulary} are not.", param="resume"
         )
     return max(1, min(request.max_tokens, room))
-
-
-def _field_of(request: Generate) -> str:
-    return next(name for name in ("prompt", "messages", "tokens") if getattr(request, name) is not None)
 
 
 def _ms(seconds: float) -> float:

@@ -55,7 +55,7 @@ class Loop:
 
     def _take_in(self) -> None:
         is_idle = self._decoder.is_idle or self._is_held
-        arrived = self._pipe.take(patience_s=self._vitals.due_in_s() if is_idle else 0)
+        arrived = self._pipe.take(patience_s=self._rest_s() if is_idle else 0)
         burst_ends_s = time.monotonic() + _BURST_S
         while arrived:
             for taken in arrived:
@@ -64,6 +64,11 @@ class Loop:
             arrived = self._pipe.take(patience_s=self._lull_s()) if may_wait else []
         for request, has_op, _ in self._reception.released():
             self._begin(request, has_op=has_op)
+
+    def _rest_s(self) -> float:
+        """How long there is nothing to do: until the next report, and no longer than it is held."""
+        held_s = self._held_until_s - time.monotonic()
+        return min(self._vitals.due_in_s(), held_s) if held_s > 0 else self._vitals.due_in_s()
 
     def _lull_s(self) -> float:
         return lull_s(self._decoder.tokens_to_read, self._decoder.prefill_tokens_per_second)
