@@ -96,11 +96,21 @@ HYBRID: dict[str, Any] = {
     "full_attention_interval": 2,
 }
 
+# A recurrence that reads whatever it is fed.
+GREEDY_STATE_SPACE = {
+    "state_size": 16,
+    "conv_kernel": 4,
+    "use_bias": False,
+    "use_conv_bias": True,
+    "time_step_rank": 4,
+}
+
 KINDS: dict[str, Callable[[], Model]] = {
     "full attention": lambda: build("llama"),
     "sliding window": lambda: build("llama", layer_types=["sliding_attention", "full_attention"], sliding_window=16),
     "hybrid": lambda: build("qwen3_next", **HYBRID),
     "state space": lambda: build("mamba2", **STATE_SPACE),
+    "state space that reads padding": lambda: build("mamba", **GREEDY_STATE_SPACE),
     "unmergeable": lambda: OneAtATime(build("llama")),
 }
 

@@ -29,6 +29,18 @@ def test_rows_are_the_same_together_and_alone(build_model: Callable[[], Model], 
     assert [len(ids) for ids in alone] == [row.limit for row in MIXED]
 
 
+@pytest.mark.parametrize("build_model", KINDS.values(), ids=KINDS.keys())
+def test_a_group_of_which_only_some_have_an_id_to_read_is_read(build_model: Callable[[], Model]) -> None:
+    """One id and no more looks like a decode step, and some caches take no padding then."""
+    decoder = decoder_of(build_model())
+    given = rows((1, 5), (2, 5), (1, 5), (30, 5))
+
+    alone = [run(decoder, [row])[row.key] for row in given]
+
+    assert list(run(decoder, given[:3]).values()) == alone[:3]
+    assert list(run(decoder, given).values()) == alone
+
+
 def test_a_model_that_can_not_be_batched_is_served_one_at_a_time() -> None:
     """It is slower, but it is served: its decoder has one slot, and says so."""
     decoder = decoder_of(KINDS["unmergeable"]())

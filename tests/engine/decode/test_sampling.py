@@ -165,6 +165,15 @@ def test_equal_logits_at_the_limit_of_top_k_are_parted_by_id() -> None:
     assert ids == {300, 301, 302, 303, 304}
 
 
+@pytest.mark.parametrize("top_k", [0, 40])
+def test_a_nucleus_of_next_to_nothing_is_the_likeliest_id(top_k: int) -> None:
+    """A share too small for float32 is not none at all, of which any id would be drawn."""
+    logits = np.zeros((1, 2_000), dtype=np.float32)
+    logits[0, 1_700] = 1.0
+
+    assert drawn(logits, [Settings(temperature=1.0, top_k=top_k, top_p=1e-60)], [[9]], [0]) == [1_700]
+
+
 def test_half_precision_logits_are_sampled_in_float32() -> None:
     """Penalties and probabilities are not rounded to the model's own precision."""
     logits = np.linspace(0, 4, 300, dtype=np.float32)[None, :]

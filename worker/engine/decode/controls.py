@@ -13,6 +13,7 @@ from .settings import COLDEST, Settings
 # limit of its neighbours.
 _SLACK = 16
 _SHORTEST = 64
+_LEAST_TOP_P = 1e-30  # float32 still tells it from 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,8 @@ def _truncation(rows: Sequence[Settings], places: Sequence[int]) -> Truncation |
         rows=tuple(places),
         index=None if len(places) == len(rows) else mx.array(list(places)),
         top_k=_column([1 if row.is_greedy else row.top_k for row in chosen]),
-        # 1 means all: a sum of float32 probabilities may pass 1 before the last of them.
-        top_p=_column([row.top_p if row.top_p < 1 else 2.0 for row in chosen]),
+        # 1 means all: a sum of float32 probabilities may pass 1 before the last of them. And 0 would mean none.
+        top_p=_column([max(row.top_p, _LEAST_TOP_P) if row.top_p < 1 else 2.0 for row in chosen]),
         log_min_p=_column([float(np.log(row.min_p)) if row.min_p > 0 else -np.inf for row in chosen]),
         inverse_temperature=_column([1.0 if row.is_greedy else 1 / max(row.temperature, COLDEST) for row in chosen]),
         has_nucleus=any(row.top_p < 1 for row in chosen),

@@ -26,7 +26,7 @@ from .device import free_buffers, is_gpu
 from .drawn import Drawn
 from .gauge import Gauge
 from .lanes import Lanes
-from .model import KV, Model, vocabulary_of, weight_bytes_of
+from .model import KV, Model, takes_padding, vocabulary_of, weight_bytes_of
 from .pace import Pace
 from .prefill import Prefill
 from .pressure import Held, Pressure, too_many
@@ -86,6 +86,7 @@ class Decoder:
         self.vocabulary = vocabulary_of(model)
         # Some kinds of caches can't be merged: such a model is served one row at a time.
         self.slots = slots if KV.fresh(model).can_merge else 1
+        self._takes_padding = True
         self.steps = 0
         self._cache_bytes = cache_bytes
         self._recall = Recall(model, PromptCache(cache_bytes or 0))
@@ -96,7 +97,8 @@ class Decoder:
         self._waiting = Waiting()
         self._may_part = may_part
         self._reading = Reading()
-        self._lanes = Lanes(lambda: Batch(model, ends, is_ahead=is_ahead, may_guess=may_guess))
+        known = [end for end in ends if end < self.vocabulary]  # a tokenizer may have others, which are never drawn
+        self._lanes = Lanes(lambda: Batch(model, known, is_ahead=is_ahead, may_guess=may_guess))
 
     @property
     def busy(self) -> int:
@@ -205,6 +207,7 @@ class Decoder:
     def warm_up(self) -> None:
         """Run a row through every stage once, so that the first request finds kernels compiled and sizes measured."""
         self._recall = Recall(self._model, PromptCache(0))
+        self._takes_padding = self.slots > 1 and takes_padding(self._model)
         sampled = Settings(temperature=0.7, top_k=40, top_p=0.95, repeat_penalty=1.1)
         for _ in range(2):
             self._pace = Pace()  # the first time kernels are compiled, which tells nothing
@@ -229,6 +232,8 @@ class Decoder:
         demands = [(row, Demand(to_read=self._recall.to_read(row), longest=row.longest)) for row in self._waiting]
         # While a long prompt is on its way, only those that fit in one chunk may pass it, or whom it steps aside for.
         may = [each for each in demands if self._reading.may_begin(each[0], is_long=each[1].to_read > chunk)]
+        if not self._takes_padding:
+            may = may[:1]  # prompts are read one by one then, and decoded together all the same
         places = choose_group([demand for _, demand in may], self._room(), chunk)
         return [may[place][0] for place in places]
 

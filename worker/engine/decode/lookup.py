@@ -19,10 +19,6 @@ class Lookup:
         self._next: dict[tuple[int, ...], int] = {}  # some ids → the place behind their latest occurrence
         self.extend(ids)
 
-    def __len__(self) -> int:
-        """How many ids it has seen."""
-        return len(self._ids)
-
     @property
     def last(self) -> int:
         """The newest id."""

@@ -5,7 +5,7 @@ vocabulary]; caches merge, extend, filter, and take right-padded rows through pr
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, Self, cast
 
 import mlx.core as mx
@@ -26,6 +26,10 @@ from mlx_lm.models.cache import (  # pyright: ignore[reportMissingTypeStubs] mlx
 # long as it has dropped none. Other kinds can't, and some of them say that they can: ConcatenateKVCache goes on behind
 # what it should have trimmed, ChunkedKVCache would lack what it has dropped.
 _KEEP_ALL = (KVCache, QuantizedKVCache)
+
+# A prompt to try recurrences out with; and what rounding makes of a state at most, as a share of its largest number.
+_SHORT = tuple(range(2, 18))
+_ROUNDING = 0.05
 
 # Kinds of which the last ids of all rows can be taken out again at any time.
 _REWINDABLE = (KVCache, BatchKVCache)
@@ -117,12 +121,14 @@ class KV:
         return model(ids, cache=self.layers)
 
     def prefill(self, model: Model, rows: Sequence[Sequence[int]]) -> None:
-        """Feed each row its ids and compute; rows of unequal length must be merged."""
-        longest = max(len(ids) for ids in rows)
-        padding = [longest - len(ids) for ids in rows]
+        """Feed each row its ids and compute; rows of unequal length must be merged, and are filled up on the right."""
+        lengths = [len(ids) for ids in rows]
+        # One id a row is a decode step to some caches, and those take no padding: then it is two.
+        longest = max(*lengths, 1 if min(lengths) == max(lengths) else 2)
+        padding = [longest - length for length in lengths]
         if any(padding):
             for layer in self.layers:
-                layer.prepare(lengths=[len(ids) for ids in rows], right_padding=padding)
+                layer.prepare(lengths=lengths, right_padding=padding)
         self.forward(model, mx.array([[*ids, *[0] * more] for ids, more in zip(rows, padding, strict=True)]))
         if any(padding):
             for layer in self.layers:
@@ -148,6 +154,40 @@ def weight_bytes_of(model: Model) -> int:
 def vocabulary_of(model: Model) -> int:
     """How many ids the model knows: ids beyond would read outside of its embedding."""
     return KV.fresh(model).forward(model, mx.array([[0]])).shape[-1]
+
+
+def takes_padding(model: Model) -> bool:
+    """Whether rows of unequal length can be read together. All can but for some with recurrences, so those are tried.
+
+    What fills a row up is read by some of them like the rest, and others forget what came before it.
+    """
+    if next(_recurrences(KV.fresh(model).layers), None) is None:
+        return True
+    try:
+        alone, filled_up = (_first_recurrence(model, rows) for rows in ([_SHORT], [_SHORT, _SHORT * 3]))
+        return all(_are_alike(one, other) for one, other in zip(alone, filled_up, strict=True))
+    except Exception:  # noqa: BLE001 a model's own code, which may have been tried with single prompts only
+        return False
+
+
+def _first_recurrence(model: Model, rows: Sequence[Sequence[int]]) -> list[mx.array]:
+    """What the first row has left in the first recurrent layer, which rounding has hardly touched yet."""
+    kv = KV.merged([KV.fresh(model) for _ in rows])
+    kv.prefill(model, rows)
+    parts = cast("Sequence[mx.array | None]", next(_recurrences(kv.layers)).cache)
+    return [part[0].astype(mx.float32) for part in parts if part is not None]
+
+
+def _are_alike(one: mx.array, other: mx.array) -> bool:
+    return bool(mx.all(mx.abs(one - other) <= _ROUNDING * mx.max(mx.abs(one))))
+
+
+def _recurrences(layers: Sequence[Any]) -> Iterator[ArraysCache]:
+    for layer in layers:
+        if isinstance(layer, CacheList):
+            yield from _recurrences(cast("Sequence[Any]", layer.caches))
+        elif isinstance(layer, ArraysCache):
+            yield layer
 
 
 def _can_merge(layer: Any) -> bool:
