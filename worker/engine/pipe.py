@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -86,6 +87,14 @@ class Pipe:
             view = view[os.write(self._replies, view) :]
 
     def _read(self) -> None:
+        try:
+            self._queue_all()
+        except Exception:  # noqa: BLE001 the border of a thread: an engine that hears nobody is the worst state
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+
+    def _queue_all(self) -> None:
         has_op = is_asked = False
         for lines in _bursts_of(self._requests):
             burst = [_decode(line) for line in lines]
@@ -119,9 +128,8 @@ def _decode(line: bytes) -> Taken:
             Error(id=id_of(line), code=refused.code, message=refused.message, param=refused.param), has_op=False
         )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Taken(
-            Error(id=id_of(line), code="invalid_json", message=f"The line is not JSON: {error}."), has_op=False
-        )
+        known = id_of(line.decode(errors="replace").encode())  # the id itself may be what is no text
+        return Taken(Error(id=known, code="invalid_json", message=f"The line is not JSON: {error}."), has_op=False)
     if isinstance(request, Stop):
         os._exit(0)
     return Taken(request, has_op=has_op)

@@ -112,5 +112,8 @@ class Reception:
         return TextStream(self._tokenizer, speech, after=None if prompt.is_templated else prompt.ids[-1])
 
     def _guide(self, form: Form, matcher: Matcher, prompt: Prompt) -> Guide:
-        thinking = thinking_after(prompt.ids, self._tokenizer.opens_thoughts, self._tokenizer.closes_thoughts)
+        tokenizer = self._tokenizer
+        thinking = thinking_after(
+            prompt.ids, tokenizer.opens_thoughts, tokenizer.closes_thoughts, is_blank=tokenizer.is_blank
+        )
         return Guide(matcher, field=field_of(form), free=self._compiler.free_words(), thinking=thinking)

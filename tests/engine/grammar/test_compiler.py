@@ -1,7 +1,9 @@
 """The compiler: what it takes, what it refuses and by which name, and that nothing makes it die or hang."""
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from mlx_lm.utils import (
     load_tokenizer,  # pyright: ignore[reportUnknownVariableType] its parameters are not typed
 )
 
-from shared.errors import Refused
+from shared.errors import Fault, Refused
 from shared.grammar import Form, JsonObject, JsonSchema, Lark, Regex, Schema
 from worker.engine.grammar.compiler import Compiler
 from worker.engine.grammar.library import Matcher, Vocabulary, words_of
@@ -88,6 +90,8 @@ REFUSED: dict[str, tuple[Form, str, str]] = {
         "unsupported",
         FIELD,
     ),
+    "a multiple of true": (schema({"type": "number", "multipleOf": True}), "invalid_value", FIELD),
+    "a multiple of infinity": (Lark('start: %json {"multipleOf": 1e999}'), "invalid_value", "grammar.value"),
     "multiples inside Lark": (Lark('start: %json {"multipleOf": 999983}'), "unsupported", "grammar.value"),
     "no JSON inside Lark": (Lark("start: %json {nothing"), "invalid_value", "grammar.value"),
     "a keyword inside Lark": (Lark('start: %json {"not": {}}'), "unsupported", "grammar.value"),
@@ -180,6 +184,39 @@ def test_ids_without_text_are_never_allowed(compile_form: Callable[[Form], Match
 
     assert len(free) > 48_000
     assert 1 not in free  # <|im_start|>
+
+
+class Asker:
+    """Somebody who asks for a form, for as long as anybody knows."""
+
+
+def test_a_refusal_keeps_nobody_who_asked(compile_form: Callable[[Form], Matcher]) -> None:
+    """What can't be compiled is asked for again and again, and remembered; whoever asked is not."""
+
+    def ask() -> weakref.ref[Asker]:
+        asker = Asker()
+        with pytest.raises(Refused, match="compiled"):
+            compile_form(Regex("kept("))
+        return weakref.ref(asker)
+
+    asked = [ask() for _ in range(3)]
+    gc.collect()
+
+    assert [each() for each in asked] == [None] * 3
+
+
+def test_a_compiler_that_fails_costs_its_asker_an_error() -> None:
+    """A form that is the first to bring a fault to light ends no engine: its streams are other people's."""
+
+    def fail() -> Vocabulary:
+        raise ZeroDivisionError
+
+    compiler = Compiler(fail, told=lambda: None)
+    compiler.settle()
+
+    with pytest.raises(Fault, match="ZeroDivisionError") as failed:
+        compiler.matcher(JsonObject())
+    assert failed.value.param == "response_format"
 
 
 def test_a_form_that_takes_too_long_is_refused() -> None:

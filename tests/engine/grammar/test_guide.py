@@ -68,12 +68,39 @@ def test_a_model_may_open_its_thoughts_itself(vocabulary: Vocabulary) -> None:
     assert allowed(hasty) == {END}
 
 
-def test_the_prompt_s_tail_tells_whether_thoughts_are_open() -> None:
+BLANK = 4
+
+
+def after(*prompt: int) -> Thinking | None:
+    """Whether thoughts can come after these ids."""
+    return thinking_after(prompt, OPEN, CLOSE, is_blank=lambda token: token == BLANK)
+
+
+def test_the_prompt_s_end_tells_whether_thoughts_are_open() -> None:
     """A template opens them, or closes them unthought, or leaves it to the model."""
-    assert thinking_after([1, 2, *OPEN], OPEN, CLOSE) == Thinking(OPEN, CLOSE, is_open=True)
-    assert thinking_after([1, 2], OPEN, CLOSE) == Thinking(OPEN, CLOSE, is_open=False)
-    assert thinking_after([1, *OPEN, 3, *CLOSE, 4], OPEN, CLOSE) is None
-    assert thinking_after([1, 2], (), ()) is None
+    assert after(1, 2, *OPEN, BLANK) == Thinking(OPEN, CLOSE, is_open=True)
+    assert after(1, 2) == after() == Thinking(OPEN, CLOSE, is_open=False)
+    assert after(1, *OPEN, BLANK, *CLOSE, BLANK, BLANK) is None
+    assert thinking_after([1, 2], (), (), is_blank=bool) is None
+
+
+def test_a_message_that_names_the_marks_opens_and_closes_nothing() -> None:
+    """The answer to who asks about them is held to its form all the same."""
+    assert after(1, *OPEN, 2, BLANK) == after(1, *CLOSE, 2, BLANK) == after(1, 2)
+
+
+def test_a_tokenizer_may_know_ids_that_the_model_lacks(tiny_model: Path, vocabulary: Vocabulary) -> None:
+    """Marks of images, in a family whose smallest model sees none: it can be held to a form all the same."""
+    fewer = IDS - 320
+    tokenizer = Tokenizer(load_tokenizer(tiny_model))
+    small = Vocabulary(tokenizer.serialised(), size=fewer, ends={END, IDS - 1}, known=tokenizer.size)
+    words = np.zeros(words_of(fewer), dtype=np.uint32)
+
+    Matcher.compiled(small, Regex("[a-z]+")).fill(words)
+
+    ids = set(np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little")).tolist())
+    assert ids == {token for token in allowed(guide_of(vocabulary, None, Regex("[a-z]+"))) if token < fewer}
+    assert small.ends == {END}
 
 
 def test_a_grammar_that_stalls_everybody_is_given_up(vocabulary: Vocabulary) -> None:

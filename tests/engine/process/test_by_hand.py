@@ -50,6 +50,17 @@ def test_several_prompts_by_hand_are_answered_and_told_apart_by_ids(start_engine
     ]
 
 
+def test_a_line_that_is_no_text_is_answered_like_any_other(start_engine: Callable[..., Engine]) -> None:
+    """Also where its id is what can't be read: whoever is asked next is heard."""
+    engine = start_engine()
+    engine.write(b'{"id":"\xe9","prompt":"x"}\n')
+
+    said = answer_to(engine, '{"id":"next","prompt":"x","max_tokens":1}')
+
+    ended = [(line["status"], line.get("id")) for line in said if line["status"] in ("done", "error")]
+    assert ended == [("error", "\ufffd"), ("done", "next")]
+
+
 def test_a_last_line_needs_no_newline(start_engine: Callable[..., Engine]) -> None:
     """`printf` is as good as `echo`."""
     engine = start_engine()

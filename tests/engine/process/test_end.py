@@ -96,6 +96,17 @@ def test_a_reader_that_is_gone_ends_the_engine(tiny_model: Path) -> None:
     process.stdin.close()
 
 
+def test_an_engine_that_can_hear_nobody_ends(tiny_model: Path) -> None:
+    """It would hold its memory for ever, and say that it is well."""
+    deaf = os.open("/", os.O_RDONLY)
+
+    process = start([sys.executable, "-m", "worker.engine", "--model", str(tiny_model)], stdin=deaf)
+
+    assert process.wait(PATIENCE_S) == 1
+    process.stdout.close()
+    os.close(deaf)
+
+
 def test_a_missing_model_is_one_line_and_exit_code_2(start_engine: Callable[..., Engine], tmp_path: Path) -> None:
     """On the pipe for the agent, and as stderr's last line for people."""
     engine = start_engine(model=tmp_path / "nothing")

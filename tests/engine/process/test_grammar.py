@@ -95,6 +95,7 @@ def test_a_resume_of_another_form_is_no_resume(engine: Engine) -> None:
 
 REFUSED: dict[str, tuple[dict[str, object], str, str]] = {
     "a keyword": ({"items": {"not": {}}}, "unsupported", "response_format.json_schema.schema.items.not"),
+    "no number": ({"multipleOf": True}, "invalid_value", "response_format.json_schema.schema"),
     "a nonsense": ({"type": "strin"}, "invalid_value", "response_format.json_schema.schema"),
 }
 

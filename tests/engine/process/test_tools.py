@@ -115,6 +115,7 @@ def test_what_the_model_cannot_do_is_refused(engine: Engine, ask: Generate, code
     ("parameters", "param"),
     [
         ({"type": "object", "properties": {"a": {"not": {}}}}, "tools"),
+        ({"type": "object", "properties": {"a": {"multipleOf": True}}}, "tools"),
         ({"type": "string"}, "tools[0].function.parameters"),
     ],
 )

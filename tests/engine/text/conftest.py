@@ -20,7 +20,7 @@ def tokenizer(tiny_model: Path) -> Tokenizer:
 @pytest.fixture(scope="session")
 def families(tiny_model: Path) -> Families:
     """Models that think, of every family that tests know."""
-    parsers = "json_tools qwen3_coder mistral function_gemma pythonic kimi_k2 minicpm5 glm47 muse_spark"
+    parsers = "json_tools qwen3_coder mistral function_gemma gemma4 pythonic kimi_k2 minicpm5 glm47 muse_spark"
     return Families(tiny_model, parsers.split())
 
 

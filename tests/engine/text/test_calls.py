@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +27,7 @@ FAMILIES = {
     "</parameter>\n</function>\n</tool_call>",
     "mistral": '[TOOL_CALLS]get_weather[ARGS]{"city": "서울", "days": 2}',
     "function_gemma": "<start_function_call>call:get_weather{city:<escape>서울<escape>,days:2}<end_function_call>",
+    "gemma4": '<|tool_call>call:get_weather{city:<|"|>서울<|"|>,days:2}<tool_call|>',
     "pythonic": '<|tool_call_start|>[get_weather(city="서울", days=2)]<|tool_call_end|>',
     "kimi_k2": "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0<|tool_call_argument_begin|>"
     '{"city": "서울", "days": 2}<|tool_call_end|><|tool_calls_section_end|>',
@@ -82,6 +84,18 @@ def test_what_cannot_be_read_is_shown_as_it_is(hermes: Tokenizer, text: str) -> 
 
     assert (answer.calls, answer.content, answer.warnings) == ([], f"보자: {text}", [UNREADABLE])
     assert answer.done.reason == "stop"
+
+
+@pytest.mark.long
+def test_a_call_that_takes_too_long_to_read_is_text(families: Families) -> None:
+    """A model that repeats itself makes nobody else wait: some parsers would search for minutes."""
+    model = families.of("gemma4")
+    began = time.monotonic()
+
+    calls = model.dialect.read_calls("call:a{" * 9_000, [WEATHER])
+
+    assert calls is None
+    assert time.monotonic() - began < 3
 
 
 def test_a_call_without_its_end_is_one_where_the_turn_ended(hermes: Tokenizer) -> None:

@@ -15,8 +15,8 @@ from worker.engine.text.tokenizer import Tokenizer
 NOON_MS = 1_767_268_800_000  # 2026-01-01 12:00 UTC
 
 
-def prompt(ask: Ask, tokenizer: Tokenizer, now_ms: int = NOON_MS) -> Prompt:
-    return prompt_of(ask, tokenizer, vocabulary=49_152, now_ms=now_ms)
+def prompt(ask: Ask, tokenizer: Tokenizer, now_ms: int = NOON_MS, vocabulary: int = 100_000) -> Prompt:
+    return prompt_of(ask, tokenizer, vocabulary=vocabulary, now_ms=now_ms)
 
 
 def text_of(found: Prompt, tokenizer: Tokenizer) -> str:
@@ -55,12 +55,23 @@ def test_ids_are_taken_as_they_are(tokenizer: Tokenizer) -> None:
     assert prompt(Ask(tokens=[7, 0, 7]), tokenizer).ids == [7, 0, 7]
 
 
-def test_an_id_that_the_model_lacks_is_refused(tokenizer: Tokenizer) -> None:
-    """It would read outside of the embedding."""
-    with pytest.raises(Refused, match="49152") as refused:
-        prompt(Ask(tokens=[1, 49_152]), tokenizer)
+BEYOND = {
+    "tokens": Ask(tokens=[1, 49_152]),
+    "prompt": Ask(prompt="<image>", kind="text"),
+    "messages": Ask(messages=[Message("user", "<image>")]),
+}
 
-    assert (refused.value.code, refused.value.param) == ("invalid_value", "tokens")
+
+@pytest.mark.parametrize("field", BEYOND)
+def test_an_id_that_the_model_lacks_is_refused(tokenizer: Tokenizer, field: str) -> None:
+    """It would read outside of the embedding: some tokenizers have marks that their model does not know."""
+    knowing = Tokenizer(copy.deepcopy(cast("Any", tokenizer)._wrapped))
+    cast("Any", knowing)._wrapped.add_tokens(["<image>"])
+
+    with pytest.raises(Refused, match="49152") as refused:
+        prompt(BEYOND[field], knowing, vocabulary=49_152)
+
+    assert (refused.value.code, refused.value.param) == ("invalid_value", field)
 
 
 def test_a_templates_clock_shows_when_the_job_was_enqueued(tokenizer: Tokenizer) -> None:
@@ -80,7 +91,13 @@ def test_template_arguments_reach_the_template(tokenizer: Tokenizer) -> None:
 
 
 @pytest.mark.parametrize(
-    "template", ["{{ raise_exception('roles must take turns') }}", "{{ messages[5].content.x.y }}"]
+    "template",
+    [
+        "{{ raise_exception('roles must take turns') }}",
+        "{{ messages[5].content.x.y }}",
+        "{{ messages | length // 0 }}",
+        "{% macro turn() %}{{ turn() }}{% endmacro %}{{ turn() }}",
+    ],
 )
 def test_a_conversation_that_the_template_rejects_is_refused(tokenizer: Tokenizer, template: str) -> None:
     """The template's own words reach who asked; the engine goes on."""
@@ -88,6 +105,16 @@ def test_a_conversation_that_the_template_rejects_is_refused(tokenizer: Tokenize
         prompt(Ask(prompt="x"), with_template(tokenizer, template))
 
     assert (refused.value.code, refused.value.param) == ("invalid_value", "messages")
+
+
+def test_a_conversation_without_ids_is_refused(tokenizer: Tokenizer) -> None:
+    """There is nothing to go on after."""
+    silent = with_template(tokenizer, "{{ messages[0].content }}")
+
+    with pytest.raises(Refused, match="no tokens") as refused:
+        prompt(Ask(messages=[Message("user", "")]), silent)
+
+    assert refused.value.param == "messages"
 
 
 def test_a_model_without_a_template_takes_a_prompt_and_no_conversation(tokenizer: Tokenizer) -> None:

@@ -1,12 +1,15 @@
 """The compiler: forms into matchers, each in a thread of its own, so that running streams do not wait for it.
 
 A thread also has the stack that deep grammars need. Compiling is bounded by the library's limits; should those fail,
-the deadline refuses the request, and what still runs is left alone.
+the deadline refuses the request, and what still runs is left alone. Whatever a form makes go wrong here costs whoever
+asked for it an error, and nobody else anything.
 """
 
+import copy
 import hashlib
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -15,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 import numpy as np
 
-from shared.errors import Refused
+from shared.errors import Fault, PoolError, Refused
 from shared.grammar import Form, JsonSchema, Lark
 
 from .complaint import field_of, refusal_of
@@ -77,15 +80,21 @@ class Compiler:
 
         Raises:
             Refused: it can't be compiled, or not in time.
+            Fault: the compiler failed, for whatever reason.
 
         """
+        if self._vocabulary.done() and (error := self._vocabulary.exception()):
+            raise _again(error, form)
         compiling = self._find(form)
         try:
-            return compiling.matcher.result(timeout=_INLINE_S).copy()
+            error = compiling.matcher.exception(timeout=_INLINE_S)
         except TimeoutError:
             if compiling.is_settled:
                 raise Refused("invalid_value", "It takes too long to compile.", param=field_of(form)) from None
             return None
+        if error is not None:
+            raise _again(error, form)
+        return compiling.matcher.result().copy()
 
     def is_settled(self, form: Form) -> bool:
         """Whether `matcher` has an answer."""
@@ -104,6 +113,14 @@ class Compiler:
         compiling.matcher.add_done_callback(lambda _: self._told())
         _in_a_thread(compiling.matcher, lambda: _compile(self._vocabulary.result(), form))
         return compiling
+
+
+def _again(error: BaseException, form: Form) -> PoolError:
+    """Make a new one of an error that is kept: each time it was raised it would bear that asker's frames as well."""
+    if isinstance(error, PoolError):
+        return copy.copy(error)
+    traceback.print_exception(error)
+    return Fault("internal", f"The form can't be compiled ({type(error).__name__}).", param=field_of(form))
 
 
 def _compile(vocabulary: Vocabulary, form: Form) -> Matcher:
@@ -141,7 +158,7 @@ def _in_a_thread(into: Future[_Made], make: Callable[[], _Made]) -> None:
     def run() -> None:
         try:
             made = make()
-        except BaseException as error:  # noqa: BLE001 it is raised where the result is asked for
+        except BaseException as error:  # noqa: BLE001 it is told where the result is asked for
             into.set_exception(error)
         else:
             into.set_result(made)

@@ -5,7 +5,7 @@ answer must follow.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,12 +31,19 @@ class Thinking:
     is_open: bool
 
 
-def thinking_after(prompt: Sequence[int], opens: Sequence[int], closes: Sequence[int]) -> Thinking | None:
-    """Tell whether thoughts can come after this prompt; None where the model has none, or they are closed."""
+def thinking_after(
+    prompt: Sequence[int], opens: Sequence[int], closes: Sequence[int], *, is_blank: Callable[[int], bool]
+) -> Thinking | None:
+    """Tell whether thoughts can come after this prompt; None where the model has none, or they are closed.
+
+    Only its very end counts, but for blanks: what a user's message says of thoughts opens and closes none.
+    """
     tail = list(prompt[-_TAIL:])
-    if not opens or not closes or _last(tail, closes) > _last(tail, opens):
+    while tail and is_blank(tail[-1]):
+        tail.pop()
+    if not opens or not closes or _ends_with(tail, closes):
         return None
-    return Thinking(opens, closes, is_open=_last(tail, opens) >= 0)
+    return Thinking(opens, closes, is_open=_ends_with(tail, opens))
 
 
 class Guide:
@@ -112,6 +119,5 @@ class Guide:
         self.refusal = self.refusal or Refused("invalid_value", said, param=self._field)
 
 
-def _last(ids: list[int], wanted: Sequence[int]) -> int:
-    """Where the last occurrence begins; below 0 where there is none."""
-    return max((at for at in range(len(ids)) if ids[at : at + len(wanted)] == list(wanted)), default=-1)
+def _ends_with(ids: list[int], wanted: Sequence[int]) -> bool:
+    return ids[-len(wanted) :] == list(wanted)

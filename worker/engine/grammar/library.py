@@ -27,8 +27,10 @@ JSON_OPTIONS: dict[str, Any] = {
 class Vocabulary:
     """A model's ids as the library knows them. Takes a second to make; any thread may use it."""
 
-    def __init__(self, tokenizer: str | None, *, size: int, ends: Collection[int]) -> None:
+    def __init__(self, tokenizer: str | None, *, size: int, ends: Collection[int], known: int = 0) -> None:
         """`tokenizer` is Hugging Face's JSON, if there is any; `size` is the width of the model's logits.
+
+        `known` is how many ids the tokenizer has: some have marks that their model lacks, an image's say.
 
         Raises:
             Refused: the library can't use such a tokenizer.
@@ -39,9 +41,10 @@ class Vocabulary:
         if tokenizer is None:
             raise Refused("unsupported", "The model's tokenizer is of a kind that can't be held to a grammar.")
         self.size = size
-        self.ends = frozenset(ends)
+        self.known = max(size, known)
+        self.ends = frozenset(end for end in ends if end < size)
         try:
-            self.ids = LLTokenizer(tokenizer, n_vocab=size, eos_token=sorted(ends))
+            self.ids = LLTokenizer(tokenizer, n_vocab=self.known, eos_token=sorted(ends))
         except (ValueError, TypeError, IndexError) as error:
             raise Refused("unsupported", f"The model's tokenizer can't be held to a grammar: {error}.") from error
 
@@ -82,7 +85,10 @@ class Matcher:
         All are set after an error: no id would be right, and a row of none can't be drawn from.
         """
         if not self._inner.is_error():
-            self._inner.unsafe_compute_mask_ptr(words.ctypes.data, words.nbytes)
+            known = words_of(self._vocabulary.known)
+            whole = words if len(words) == known else np.zeros(known, dtype=np.uint32)
+            self._inner.unsafe_compute_mask_ptr(whole.ctypes.data, whole.nbytes)
+            words[:] = whole[: len(words)]
         if self._inner.is_error():
             words[:] = np.iinfo(np.uint32).max
 

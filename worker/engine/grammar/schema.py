@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeGuard, cast
 
 from shared.errors import Refused
 
@@ -62,10 +62,17 @@ def _needs_distinct_names(keywords: Mapping[str, object]) -> bool:
 
 def _check_multiples(schema: object, field: str) -> None:
     values = [keywords.get("multipleOf") for _, keywords in _places(schema)]
-    numbers = [Fraction(str(value)) for value in values if isinstance(value, (int, float)) and value > 0]
+    numbers = [Fraction(str(value)) for value in values if _is_number(value) and value > 0]
     if math.lcm(*(number.numerator for number in numbers)) > _LARGEST_MULTIPLE:
         said = f"`multipleOf` is supported while all of a schema have a common multiple up to {_LARGEST_MULTIPLE:,}."
         raise Refused("unsupported", said, param=field)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """Whether the compiler takes it for one: Python counts `true` among them, and its JSON has infinities."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _places(schema: object) -> Iterator[_Place]:

@@ -8,14 +8,14 @@ import msgspec
 
 from shared.tools import MAX_ID_CHARACTERS, MAX_NAME_CHARACTERS, Tool
 
+from .deadline import within
 from .sections import CALL, CONTENT, REASONING, Markers
 
 _TAIL = 16  # a template opens thoughts in its very last ids
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
-# What a parser raises for text that it does not understand, and for text that its author did not think of. Python's own
-# parser, which some use, has no memory left where it is nested too deeply.
-_NESTED = (RecursionError, MemoryError)
-_UNREADABLE = (*_NESTED, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SyntaxError)
+# Most calls are read in a millisecond; of what a model repeats endlessly some parsers' time grows with its square, and
+# all streams wait for it.
+_PATIENCE_S = 1.0
 
 
 class Spoken(msgspec.Struct, frozen=True):
@@ -95,9 +95,9 @@ class Dialect:
     def read_calls(self, text: str, tools: Sequence[Tool]) -> list[Spoken] | None:
         """Read what stands between a call's markers, one call or several; None where it is none."""
         try:
-            made = self._wrapped.tool_parser(text, told_of(tools))
+            made = within(_PATIENCE_S, lambda: self._wrapped.tool_parser(text, told_of(tools)))
             calls = [_spoken(call) for call in cast("list[Any]", made if isinstance(made, list) else [made])]
-        except _UNREADABLE:
+        except Exception:  # noqa: BLE001 a parser raises anything for text that its author did not think of
             return None
         return calls or None
 

@@ -33,14 +33,23 @@ def prompt_of(
     """Make the prompt; `Refused` names what can't be one. Equal asks at one `now_ms` give equal ids anywhere."""
     if ask.offered and not (tokenizer.has_chat_template and tokenizer.dialect.has_tools):
         raise Refused("unsupported", "The model knows no tools.", param="tools")
+    prompt = _written_out(ask, tokenizer, now_ms, wants_boundaries=wants_boundaries)
+    field = ask.prompt_field
+    if not prompt.ids:
+        raise Refused("invalid_value", f"`{field}` has no tokens.", param=field)
+    # Some tokenizers know marks that their model lacks, an image's say; an id beyond reads outside of its embedding.
+    if (highest := max(prompt.ids)) >= vocabulary:
+        raise Refused("invalid_value", f"`{field}` has id {highest}; the model has {vocabulary}.", param=field)
+    return prompt
+
+
+def _written_out(ask: Ask, tokenizer: Tokenizer, now_ms: int, *, wants_boundaries: bool) -> Prompt:
     if ask.tokens is not None:
-        return Prompt(_known(ask.tokens, vocabulary), is_templated=False)
+        return Prompt(ask.tokens, is_templated=False)
     if ask.messages is not None or (ask.kind != "text" and tokenizer.has_chat_template):
         return _conversation(ask, tokenizer, now_ms, wants_boundaries=wants_boundaries)
     assert ask.prompt is not None, "check_ask leaves one of the three"
-    if ids := tokenizer.encode(ask.prompt):
-        return Prompt(ids, is_templated=False)
-    raise Refused("invalid_value", "`prompt` has no tokens.", param="prompt")
+    return Prompt(tokenizer.encode(ask.prompt), is_templated=False)
 
 
 def hash_of(ids: Sequence[int]) -> str:
@@ -49,12 +58,6 @@ def hash_of(ids: Sequence[int]) -> str:
     if sys.byteorder == "big":
         words.byteswap()
     return hashlib.sha256(words.tobytes()).hexdigest()[:16]
-
-
-def _known(ids: list[int], vocabulary: int) -> list[int]:
-    if max(ids) >= vocabulary:
-        raise Refused("invalid_value", f"`tokens` has id {max(ids)}; the model has {vocabulary}.", param="tokens")
-    return ids
 
 
 def _conversation(ask: Ask, tokenizer: Tokenizer, now_ms: int, *, wants_boundaries: bool) -> Prompt:

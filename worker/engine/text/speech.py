@@ -18,7 +18,7 @@ from .prompt import Prompt, hash_of
 from .sections import CALL, CONTENT, REASONING, Section, Sections
 from .stop import StopMatcher
 
-# A parser's time may grow with the square of the text, and all streams would wait for it.
+# What is longer is not tried: an honest call is not, and all streams wait for the parser.
 _MAX_CALL_CHARACTERS = 1 << 16
 _ID_LENGTH = 9  # of letters and digits: what Mistral's templates demand, and others take
 _ID_CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyz"

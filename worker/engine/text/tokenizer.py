@@ -5,7 +5,6 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
-import jinja2
 from transformers.utils import chat_template_utils
 
 from shared.errors import Refused
@@ -43,6 +42,11 @@ class Tokenizer:
         self._added = frozenset(cast("Mapping[int, Any]", wrapped.added_tokens_decoder))
         self._bytes: dict[int, bytes] = {}  # of the ids that were asked for
         self.dialect = Dialect(wrapped)
+
+    @property
+    def size(self) -> int:
+        """How many ids it knows; a model may have more, or fewer."""
+        return self._size
 
     @property
     def ends(self) -> frozenset[int]:
@@ -85,6 +89,10 @@ class Tokenizer:
             known = self._bytes[token] = self._spelled(token) if self.has_text(token) else b""
         return known
 
+    def is_blank(self, token: int) -> bool:
+        """Whether the id stands for blanks and line ends, or for no text at all."""
+        return not self.bytes_of(token).strip()
+
     def detokenizer(self) -> Detokenizer:
         """A fresh detokenizer."""
         return cast("Detokenizer", self._wrapped.detokenizer)
@@ -114,7 +122,7 @@ class Tokenizer:
             ids = self._wrapped.apply_chat_template(
                 [dict(message) for message in messages], add_generation_prompt=is_answered, **options
             )
-        except (jinja2.TemplateError, TypeError, ValueError, LookupError) as error:
+        except Exception as error:  # a template is a program of the model's folder, and raises anything
             raise Refused(
                 "invalid_value", f"The model's chat template takes no such messages: {error}", param="messages"
             ) from error
