@@ -92,6 +92,18 @@ def test_turns_end_where_the_folder_says(
     assert Tokenizer(load(tmp_path / "m").tokenizer).ends == ends
 
 
+@pytest.mark.parametrize(("cap", "context"), [(None, 32_768), (100_000, 100_000), (200_000, 131_072), (512, 512)])
+def test_a_long_context_is_had_for_the_asking(tiny_model: Path, tmp_path: Path, cap: int | None, context: int) -> None:
+    """Of what a model was made for more than a usual machine holds is given only to who asks for it."""
+    shutil.copytree(tiny_model, tmp_path / "m")
+    told = json.loads((tmp_path / "m" / "config.json").read_bytes()) | {"max_position_embeddings": 131_072}
+    (tmp_path / "m" / "config.json").write_text(json.dumps(told))
+
+    loaded = load_model(tmp_path / "m", progress=lambda message, done: None, context_cap_tokens=cap)
+
+    assert loaded.context_tokens == context
+
+
 def test_progress_is_told_from_nothing_to_all(tiny_model: Path) -> None:
     """A reader of the progress sees it rise, and sees words for it."""
     told: list[tuple[str, float | None]] = []

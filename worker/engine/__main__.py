@@ -21,8 +21,10 @@ from .pipe import Pipe
 from .wire import Error, Loading, Ready
 
 if TYPE_CHECKING:
+    from .grammar.compiler import Compiler
     from .load.model import Loaded
     from .loop import Loop
+    from .text.tokenizer import Tokenizer
 
 _DEFAULT_SLOTS = 16
 _DEFAULT_PREFILL_STEP = 512
@@ -61,8 +63,6 @@ def _loaded(flags: argparse.Namespace, pipe: Pipe) -> "Loop":
     from .decode.device import limit_memory  # noqa: PLC0415
     from .decode.gauge import Gauge  # noqa: PLC0415
     from .generation import Window  # noqa: PLC0415
-    from .grammar.compiler import Compiler  # noqa: PLC0415
-    from .grammar.library import Vocabulary  # noqa: PLC0415
     from .load import load_model  # noqa: PLC0415
     from .loop import Loop  # noqa: PLC0415
     from .reception import Reception  # noqa: PLC0415
@@ -70,7 +70,13 @@ def _loaded(flags: argparse.Namespace, pipe: Pipe) -> "Loop":
 
     gauge = Gauge(flags.memory_limit_gb)
     limit_memory(gauge.limit_bytes, wired_bytes=flags.wired_limit_gb)
-    loaded = load_model(flags.model, adapter=flags.adapter, memory_limit_bytes=gauge.limit_bytes, progress=tell)
+    loaded = load_model(
+        flags.model,
+        adapter=flags.adapter,
+        memory_limit_bytes=gauge.limit_bytes,
+        context_cap_tokens=flags.context,
+        progress=tell,
+    )
     tokenizer = Tokenizer(loaded.tokenizer)
     decoder = Decoder(
         loaded.model,
@@ -81,24 +87,33 @@ def _loaded(flags: argparse.Namespace, pipe: Pipe) -> "Loop":
         gauge=gauge,
         may_guess=not flags.no_guesses,
     )
-    serialised = tokenizer.serialised()
-    compiler = Compiler(lambda: Vocabulary(serialised, size=decoder.vocabulary, ends=tokenizer.ends), told=pipe.wake)
+    compiler = _compiler(tokenizer, decoder.vocabulary, pipe)
     tell("warming up", None)
     decoder.warm_up()
     compiler.settle()
     gc.freeze()  # what was loaded stays: a full collection need not walk it in the middle of a stream
-    context_tokens = min(loaded.context_tokens, flags.context or loaded.context_tokens)
-    pipe.say(_ready(loaded, slots=decoder.slots, context_tokens=context_tokens))
+    pipe.say(_ready(loaded, slots=decoder.slots))
     pipe.flush()
-    window = Window(context_tokens, decoder.vocabulary)
+    window = Window(loaded.context_tokens, decoder.vocabulary)
     return Loop(pipe, Reception(tokenizer, window, compiler, wants_boundaries=decoder.wants_boundaries), decoder)
 
 
-def _ready(loaded: "Loaded", *, slots: int, context_tokens: int) -> Ready:
+def _compiler(tokenizer: "Tokenizer", vocabulary: int, pipe: Pipe) -> "Compiler":
+    """Begin the grammars' vocabulary, which another thread makes meanwhile."""
+    from .grammar.compiler import Compiler  # noqa: PLC0415
+    from .grammar.library import Vocabulary  # noqa: PLC0415
+
+    serialised = tokenizer.serialised()
+    return Compiler(
+        lambda: Vocabulary(serialised, size=vocabulary, ends=tokenizer.ends, known=tokenizer.size), told=pipe.wake
+    )
+
+
+def _ready(loaded: "Loaded", *, slots: int) -> Ready:
     return Ready(
         model=loaded.name,
         slots=slots,
-        context_tokens=context_tokens,
+        context_tokens=loaded.context_tokens,
         fingerprint=loaded.fingerprint,
         device=loaded.device,
         note=loaded.note,
@@ -115,7 +130,7 @@ def _read_flags(argv: Sequence[str]) -> argparse.Namespace:
         "--slots", type=_positive, default=_DEFAULT_SLOTS, help="how many generations at once (%(default)s)"
     )
     parser.add_argument(
-        "--context", type=_positive, help="the most tokens of prompt and completion (the model's own limit)"
+        "--context", type=_positive, help="the most tokens of prompt and completion (the model's, up to 32,768)"
     )
     parser.add_argument(
         "--prefill-step",

@@ -66,10 +66,7 @@ def read_folder(path: Path) -> ModelFolder:
 
 
 def context_tokens(config: dict[str, Any], *, cap: int) -> int:
-    """Tell how many tokens of prompt and completion the model was made for, or `cap` if that is less.
-
-    The cap is there because some configurations promise a million, for which no machine has the memory.
-    """
+    """Tell how many tokens of prompt and completion the model was made for, or `cap` if that is less."""
     nested: dict[str, Any] = config.get("text_config") or {}
     for place in (config, nested):
         for key in _CONTEXT_KEYS:

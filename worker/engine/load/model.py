@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlx import nn
     from mlx_lm.tokenizer_utils import TokenizerWrapper
 
-_CONTEXT_CAP_TOKENS = 32_768
+_CONTEXT_CAP_TOKENS = 32_768  # where nobody says how many: some configurations promise a million
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,14 @@ def load_model(
     progress: Callable[[str, float | None], None],
     adapter: Path | None = None,
     memory_limit_bytes: int | None = None,
-    context_cap_tokens: int = _CONTEXT_CAP_TOKENS,
+    context_cap_tokens: int | None = None,
 ) -> Loaded:
     """Load the MLX model folder at `path`. Blocks; the thread that calls is the one that may decode with the model.
 
     With `adapter`, a folder too, the result is the model that was fine-tuned, and bears the adapter's name.
     On a CPU quantized weights become float32 where memory allows, since that is many times faster there. No more than
-    `memory_limit_bytes` is taken as there.
+    `memory_limit_bytes` is taken as there. The context is what the model was made for, or `context_cap_tokens` if that
+    is less.
 
     Raises:
         Refused: no such folder, or one that is incomplete, broken or not supported; one line says what to do.
@@ -69,7 +70,7 @@ def load_model(
         model=model,
         tokenizer=tokenizer,
         fingerprint=fingerprint(folder, tuning),
-        context_tokens=context_tokens(folder.config, cap=context_cap_tokens),
+        context_tokens=context_tokens(folder.config, cap=context_cap_tokens or _CONTEXT_CAP_TOKENS),
         device=name,
         note=note(compute, weights),
         name=folder_name(tuning.path) if tuning else folder.name,
