@@ -34,4 +34,4 @@ def note(compute: Compute, weights: Weights) -> str:
     told = f"CPU, weights {weights}, {compute.blas or 'reference BLAS'}"
     if weights == "as on disk":
         return f"{told}: float32 weights would be much faster, but do not fit the free memory; take a smaller model"
-    return told if compute.blas else f"{told}: ten times faster with {ADVICE}"
+    return told if compute.blas else f"{told}: prompts and batches ten times faster with {ADVICE}"
