@@ -103,12 +103,13 @@ local function in_order(open)
     local tenant = found[2].tenant
     left_of[tenant] = left_of[tenant] or left_of_even_share(tenant, now)
     is_shared = is_shared or left_of[tenant] < math.huge
+  end
+  if not is_shared then return open end
+  for _, found in ipairs(open) do
     local ms, seq = string.match(found[1], '^(%d+)-(%d+)$')
     found.ms, found.seq = tonumber(ms), tonumber(seq)
   end
-  if is_shared then
-    table.sort(open, function(one, other) return one.ms < other.ms or one.ms == other.ms and one.seq < other.seq end)
-  end
+  table.sort(open, function(one, other) return one.ms < other.ms or one.ms == other.ms and one.seq < other.seq end)
   return open
 end
 
