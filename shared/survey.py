@@ -26,6 +26,7 @@ class WorkerView(msgspec.Struct, frozen=True, omit_defaults=True):
     note: str = ""
     lease_ends_in_ms: int = 0
     tokens_per_second: float = 0.0
+    reads_per_second: float = 0.0  # tokens of prompts, as measured of late
     jobs_per_second: float = 0.0
     job_seconds: float = 0.0  # from claim to end, the mean of its last jobs
     jobs_done: int = 0

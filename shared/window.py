@@ -34,6 +34,7 @@ class Window(msgspec.Struct, frozen=True):
     waiting: Sequence[Waiting]
     now_s: float
     another_is_free: bool  # as the workers told last
+    others_read_per_s: float = 0.0  # how many tokens the quickest of those reads that are free; 0: not known
     suspect: str = ""  # the entry of a job that has to run alone, if one waits for this host
     is_suspect_due: bool = False  # this worker is the one to become empty for it
     suspect_not_on: str = ""
@@ -42,11 +43,12 @@ class Window(msgspec.Struct, frozen=True):
 
 def read_window(reply: Sequence[Any]) -> Window:
     """Take the answer of the script `look` apart."""
-    now_ms, another_is_free, (suspect, is_due, not_on), last_ids, *rows = reply
+    now_ms, (another_is_free, others_read_per_s), (suspect, is_due, not_on), last_ids, *rows = reply
     return Window(
         waiting=list(_waiting(rows)),
         now_s=int(now_ms) / 1_000,
         another_is_free=bool(another_is_free),
+        others_read_per_s=float(others_read_per_s),
         suspect=suspect.decode(),
         is_suspect_due=bool(is_due),
         suspect_not_on=not_on.decode(),

@@ -17,6 +17,8 @@ Place = Callable[[Sequence[Waiting], Me, float, Limits], Takes]
 
 # So many may stand in for those that another worker was quicker to take: many who rank alike want the same.
 SPARE = 4
+# Who reads by so much faster is worth waiting for; measured paces of equal machines differ by less.
+QUICKER = 1.5
 ASIDE_LEAVES = 4  # one seat in so many is not for what steps aside: who comes in person finds one free
 
 
@@ -79,7 +81,13 @@ def wish(window: Window, load: Load, me: Me, place: Place = choose_several) -> W
     if yields:
         return Wish(yields=True)
     most = 1 if load.is_short_of_memory else load.slots - load.held
-    limits = Limits(most, PREFILL_BUDGET_S - load.prefill_s, not window.another_is_free, load.slots // ASIDE_LEAVES)
+    limits = Limits(
+        most,
+        PREFILL_BUDGET_S - load.prefill_s,
+        no_other_is_free=not window.another_is_free,
+        no_other_is_quicker=0 < window.others_read_per_s <= QUICKER * me.tokens_per_s,
+        aside_leaves=load.slots // ASIDE_LEAVES,
+    )
     waiting = window.waiting
     if load.aside_prefill_s >= PREFILL_BUDGET_S and window.another_is_free:
         waiting = [job for job in waiting if not job.steps_aside]

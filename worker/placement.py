@@ -18,7 +18,8 @@ PREFILL_BUDGET_S = 0.25
 TOKENS_PER_S_GUESS = 2_000.0
 # However much its home would save, a job waits no longer for it.
 MOST_HOLD_S = 15.0
-# Every job waits for this share of what reading it takes me: who is faster, or has read more of it before, comes first.
+# Where others may be faster every job waits for this share of what reading it takes me: who is, or has read more of it
+# before, comes first.
 HOLD_SHARE = 0.1
 # Jobs rank by (age + 10 s) / (seconds + 50 ms), these in steps. Without the first a new job would come last, however
 # little it costs; without the others a token more or less would decide, and not who came first.
@@ -79,6 +80,7 @@ class Limits(NamedTuple):
     most: int
     prefill_s: float = PREFILL_BUDGET_S  # of reading that may be begun
     no_other_is_free: bool = False  # to begin sooner what would have to wait here
+    no_other_is_quicker: bool = False  # of those that are free, by far: then nothing is held for them
     aside_leaves: int = 0  # so many slots are not for what steps aside
 
 
@@ -87,12 +89,13 @@ def choose_several(window: Sequence[Waiting], me: Me, now: float, limits: Limits
 
     What would have to wait behind `prefill_s` of reading stays for whoever is free first, however long the last one
     taken is: a burst of short prompts is read together, a long one alone. Where no other is free, whatever can be taken
-    is taken while there are slots, also by one that is prefilling: what is read together decodes together; and nothing
-    is held for who might be faster. Of its class a job beyond its tenant's share comes last.
+    is taken while there are slots, also by one that is prefilling: what is read together decodes together. Nothing is
+    held for who might be faster where nobody is. Of its class a job beyond its tenant's share comes last.
     """
+    has_rival = not (limits.no_other_is_free or limits.no_other_is_quicker)
 
     def choose_one(left: Sequence[Waiting], me: Me) -> Take | Look:
-        return _choose(left, me, now, has_rival=not limits.no_other_is_free, is_last=lambda job: job.is_beyond_share)
+        return _choose(left, me, now, has_rival=has_rival, is_last=lambda job: job.is_beyond_share)
 
     return _several(window, me, now, limits, choose_one)
 

@@ -109,6 +109,7 @@ def fields(told: Told, tally: Tally) -> dict[str, str | int | float]:
         "engine": ready.model if ready else "",
         "version": tally.version,
         "tokens_per_second": round(stats.tokens_per_second, 1) if stats else 0.0,
+        "reads_per_second": round(stats.prefill_tokens_per_second) if stats else 0,
         "memory_bytes": stats.memory_bytes if stats else 0,
         "memory_limit_bytes": stats.memory_limit_bytes if stats else 0,
         "pressure": stats.pressure if stats else "",

@@ -1,7 +1,7 @@
 -- What waits for somebody like me: the window of each class, filled up, and who has served what it begins with.
 -- KEYS  1 the queue's prefix
 -- ARGV  1 me (incarnation)  2 my host
--- RETURNS  {'OK', now_ms, another is free (0|1), {suspect, due (0|1), not on}, {last re, hi, std, lo, sus},
+-- RETURNS  {'OK', now_ms, {another is free (0|1), tokens that the quickest of these reads in a second}, {suspect, due (0|1), not on}, {last re, hi, std, lo, sus},
 --           {entry, tenant, outline, home's name or '', its place in `homes` from 1, or 0, not on, beyond the tenant's
 --           even share (0|1)}, …} · {'DEAD'}: no lease
 --          `suspect`: one that waits to run alone, or ''; due: I have to make room for it. `not on`: the host that gave it
@@ -132,4 +132,5 @@ for _, class in ipairs(filled) do
     end
   end
 end
-return {'OK', int(now), another_is_free(me, now) and 1 or 0, {suspect, is_due, not_on}, last, unpack(told)}
+local is_one_free, quickest = others_free(me, now)
+return {'OK', int(now), {is_one_free and 1 or 0, int(quickest)}, {suspect, is_due, not_on}, last, unpack(told)}

@@ -48,15 +48,19 @@ local function is_to_make_room(me, entry_id, not_on, now)
   return first == me
 end
 
--- As the workers told with their last beats: good enough to choose by, never to lose a job by.
-local function another_is_free(me, now)
+-- Whether another worker is free, and how many tokens of prompts the quickest of these reads in a second. As they told
+-- with their last beats: good enough to choose by, never to lose a job by.
+local function others_free(me, now)
+  local is_one, quickest = false, 0
   for _, wid in ipairs(live_workers(now)) do
-    local told = wid ~= me and redis.call('HMGET', T .. ':worker:' .. wid, 'state', 'slots', 'busy', 'pressure')
+    local told = wid ~= me and redis.call('HMGET', T .. ':worker:' .. wid, 'state', 'slots', 'busy', 'pressure', 'reads_per_second')
     -- Short of memory it yields as well: two that wait for each other would leave a job to nobody.
     local has_memory = told and (told[4] or '') == ''
-    if has_memory and told[1] == 'ready' and (tonumber(told[2]) or 0) > (tonumber(told[3]) or 0) then return true end
+    if has_memory and told[1] == 'ready' and (tonumber(told[2]) or 0) > (tonumber(told[3]) or 0) then
+      is_one, quickest = true, math.max(quickest, tonumber(told[5]) or 0)
+    end
   end
-  return false
+  return is_one, quickest
 end
 
 local slots -- counted once, and only while several tenants ask

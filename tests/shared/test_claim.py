@@ -155,6 +155,22 @@ async def test_a_lease_that_never_was_is_no_lease(lab: Labs) -> None:
             await Claims(here.client, "m", "mac.1.ghost", host="mac").look()
 
 
+async def test_a_lease_that_ends_after_the_look_takes_nothing(lab: Labs) -> None:
+    """Between a look and a take the lease may end, or its worker be buried: then the job is for somebody else."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.submit("one")
+        entries = [job.entry for job in (await worker.look()).waiting]
+
+        await here.let_lease_end(worker)
+        assert await worker.take(entries) == []
+        await here.tick()
+        with pytest.raises(LeaseLost):
+            await worker.take(entries)
+
+        assert await here.waiting() == {"std": 1}
+
+
 async def test_a_later_attempt_knows_how_far_the_log_is(lab: Labs) -> None:
     """The next worker goes on behind the last logged event, under a higher attempt."""
     async with lab() as here:
@@ -206,6 +222,19 @@ async def test_an_attached_job_that_nobody_has_heard_for_long_is_ended_instead_o
         assert await here.claim(worker) == []
 
         assert await here.last("orphan") == Cancelled(seq=1, reason="unheard")
+
+
+async def test_an_attached_job_that_is_heard_again_is_run(lab: Labs) -> None:
+    """Its client came back after a long while, just before a worker had a slot: what the record says is out of date."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.submit("one", attached=True)
+        await here.redis("HSET", here.keys.job("one"), "unheard", 1)
+
+        async with here.subscribed(here.keys.channel("one")):
+            claimed = await here.claim(worker)
+
+        assert [job.id for job in claimed] == ["one"]
 
 
 async def test_a_job_handed_over_is_not_taken_by_the_host_that_gave_it(lab: Labs) -> None:
@@ -290,6 +319,27 @@ async def test_it_waits_longer_for_a_host_that_will_be_ready_soon(
         assert [job.id for job in await here.claim(giver)] == ([] if waits else ["one"])
 
 
+async def test_it_does_not_wait_for_ever_for_a_host_that_loads(lab: Labs) -> None:
+    """A download may take an hour: after half a minute the same machine is better than none."""
+    async with lab() as here:
+        giver, other = await here.worker("mac1"), await here.worker("mac2")
+        await other.beat({"state": "loading"})
+        await here.running("one", giver)
+        await giver.release("one", 1, not_on="mac1")
+        await _age_given_back(here, "one", by_ms=31_000)
+
+        assert (await here.claim_one(giver)).attempt == 2
+
+
+async def test_a_worker_is_no_other_to_itself(lab: Labs) -> None:
+    """Who is alone with its free slots leaves nothing to anybody."""
+    async with lab() as here:
+        worker = await here.worker()
+        await worker.beat({"state": "ready", "slots": 4, "busy": 0})
+
+        assert not (await worker.look()).another_is_free
+
+
 async def test_a_suspect_runs_only_on_a_worker_that_holds_nothing(lab: Labs) -> None:
     """A job that may kill its engine takes no neighbours along."""
     async with lab() as here:
@@ -364,7 +414,7 @@ async def test_a_busy_reader_leaves_a_job_to_a_worker_with_a_free_slot(lab: Labs
     """A job behind a long prefill would wait while another worker stands idle; where none does, it is taken."""
     async with lab() as here:
         reader, idle = await here.worker("a"), await here.worker("b")
-        await idle.beat({"state": "ready", "slots": 4, "busy": 3})
+        await idle.beat({"state": "ready", "slots": 4, "busy": 3, "reads_per_second": 850})
         await here.submit("one")
 
         while_free = await reader.look()
@@ -372,6 +422,7 @@ async def test_a_busy_reader_leaves_a_job_to_a_worker_with_a_free_slot(lab: Labs
         while_busy = await reader.look()
 
         assert (while_free.another_is_free, while_busy.another_is_free) == (True, False)
+        assert (while_free.others_read_per_s, while_busy.others_read_per_s) == (850, 0)
 
 
 async def test_a_worker_short_of_memory_is_not_waited_for(lab: Labs) -> None:

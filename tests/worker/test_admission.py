@@ -134,6 +134,16 @@ def test_without_a_rival_nothing_is_held_for_who_might_be_faster() -> None:
     assert _wish(window, IDLE).entries == ["std:a"]
 
 
+@pytest.mark.parametrize(("others", "is_taken"), [(0, False), (900, True), (1_500, True), (1_600, False)])
+def test_nothing_is_held_for_others_that_are_no_quicker(others: float, *, is_taken: bool) -> None:
+    """Of equal machines none is worth a tenth of a long prompt's time; of whom nothing is known yet may be."""
+    window = Window([Waiting("std:a", "std", NOW, 2_000)], NOW, another_is_free=True, others_read_per_s=others)
+
+    wanted = _wish(window, replace(IDLE, prefill_tokens_per_second=1_000))
+
+    assert wanted.entries == (["std:a"] if is_taken else [])
+
+
 def test_the_next_ones_of_a_class_may_stand_in_for_those_that_are_gone() -> None:
     """Of many workers that see the same, one gets what all want; the others need no second look."""
     window = Window([*_waiting(*"abcdefgh"), *_waiting("x", cls="lo")], NOW, another_is_free=False)

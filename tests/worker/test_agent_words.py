@@ -187,13 +187,14 @@ def test_a_hosts_name_fits_into_an_id(name: str, expected: str) -> None:
 def test_what_a_beat_tells_is_what_a_survey_reads() -> None:
     """Every word of a worker's hash has its place in the view, so none is told in vain."""
     ready = wire.Ready(model="x", slots=4, context_tokens=10, fingerprint="f", device="gpu", note="fast")
-    stats = wire.Stats(slots=4, busy=1, tokens_per_second=12.34, kv_bytes=5, memory_bytes=6)
+    stats = wire.Stats(slots=4, busy=1, tokens_per_second=12.34, prefill_tokens_per_second=456.7, kv_bytes=5)
 
     told = fields(Told("m", "mac", "ready", 1, listens=True, ready=ready, stats=stats), Tally())
 
     # The one is for the reapers, the other is put together with what the others tell.
     assert set(told) <= {*WorkerView.__struct_fields__, "listens", "waits"}
     assert (told["slots"], told["busy"], told["tokens_per_second"], told["device"]) == (4, 1, 12.3, "gpu")
+    assert told["reads_per_second"] == 457
 
 
 def test_what_slows_the_machine_stands_in_its_note() -> None:
