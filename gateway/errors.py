@@ -144,7 +144,8 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         refusal = Refused("method_not_allowed", f"{request.method} is not for this route.")
         return error_response(refusal, error.headers, scope=request.scope)
-    return error_response(Refused("not_found", "There is no such route."), scope=request.scope)
+    refusal = Refused("not_found", "There is no such route: `GET /` lists those that there are.")
+    return error_response(refusal, scope=request.scope)
 
 
 async def on_leaving(_: Request, __: Exception) -> None:

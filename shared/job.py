@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from .choices import choices_at
 from .errors import Refused
 from .grammar import Form, Grammar, ResponseFormat, form_of
 from .tools import MAX_ID_CHARACTERS, MAX_TOOLS, NamedTool, PastCall, Tool, ToolChoice, arguments_in, check_tools
@@ -152,7 +153,7 @@ def parse_job(body: bytes | str) -> Job:
     try:
         job = _DECODER.decode(body)
     except msgspec.ValidationError as error:
-        raise refusal_of(error) from error
+        raise refusal_of(error, Job) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refused("invalid_json", f"The body is not valid JSON: {error}.") from error
     except RecursionError as error:
@@ -204,8 +205,8 @@ def _check_message(message: Message, path: str) -> None:
         arguments_in(call, f"{path}.tool_calls[{at}]")
 
 
-def refusal_of(error: msgspec.ValidationError) -> Refused:
-    """Translate msgspec's message, which is the only place where it names the field."""
+def refusal_of(error: msgspec.ValidationError, kind: type | None = None) -> Refused:
+    """Translate msgspec's message, which is the only place where it names the field; `kind` is what was to be read."""
     text = str(error)
     path_match = _PATH.search(text)
     path = path_match.group(1) if path_match else ""
@@ -216,6 +217,8 @@ def refusal_of(error: msgspec.ValidationError) -> Refused:
         field = f"{path}.{missing.group(1)}" if path else missing.group(1)
         return Refused("missing_field", f"`{field}` is missing.", param=field)
     said = _PATH.sub("", text)
+    if kind and said.startswith(("Invalid enum value", "Invalid value")) and (choices := choices_at(kind, path)):
+        said += f"; known: {', '.join(choices)}"
     return Refused("invalid_value", f"`{path}`: {said}." if path else f"{said}.", param=path or None)
 
 

@@ -16,6 +16,7 @@ _EXPOSED = (
     "retry-after",
     "retry-after-ms",
     "x-should-retry",
+    "x-mlx-pool-ignored",
     *(f"x-ratelimit-{name}-{what}" for what in ("requests", "tokens") for name in ("limit", "remaining", "reset")),
 )
 

@@ -32,13 +32,13 @@ def read_request(body: bytes, headers: Mapping[str, str], kind: type[P]) -> tupl
     try:
         request = msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
-        raise _refusal_of(error) from error
+        raise _refusal_of(error, kind) from error
     return request, [*ignored_in(given, kind), *([_BETA] if _BETA in headers else [])]
 
 
-def _refusal_of(error: msgspec.ValidationError) -> Refused:
+def _refusal_of(error: msgspec.ValidationError, kind: type) -> Refused:
     # A block, a choice or a way to think that Anthropic knows, perhaps. The field that is wrong is the whole of it.
     if found := _UNKNOWN_TYPE.search(str(error)):
         given, path = found.groups()
         return Refused("unsupported", f"`{path}` of type {given!r} is not supported.", param=path)
-    return refusal_of(error)
+    return refusal_of(error, kind)

@@ -29,5 +29,5 @@ def read_request(body: bytes, kind: type[R], fields: Fields) -> tuple[R, list[st
     try:
         request = msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
-        raise refusal_of(error) from error
+        raise refusal_of(error, kind) from error
     return request, list(ignored_in(given, kind))

@@ -48,6 +48,7 @@ async def test_every_wrong_turn_gets_the_envelope(serving: Serving) -> None:
         text = {"content-type": "text/plain"}
 
         assert refusal(await http.get("/nowhere")) == (404, "not_found", None)
+        assert "`GET /` lists" in (await http.post("/v1/embeddings", json={})).text
         assert refusal(await http.post("/chat/", json=PROMPT)) == (404, "not_found", None)
         assert refusal(await http.get("/chat")) == (405, "method_not_allowed", None)
         assert refusal(await http.put("/chat/x", json=PROMPT)) == (405, "method_not_allowed", None)
