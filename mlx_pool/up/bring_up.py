@@ -3,6 +3,7 @@
 import asyncio
 import math
 import os
+import shlex
 import signal
 import socket
 import time
@@ -10,6 +11,7 @@ from collections.abc import Generator
 from contextlib import aclosing, contextmanager
 from functools import partial
 
+from mlx_pool.data_folder import data_folder
 from mlx_pool.failure import CommandError, Failed, Unusable
 from mlx_pool.lan.announcement import announce
 from mlx_pool.own_name import own_name
@@ -171,6 +173,13 @@ def _welcome(setting: Setting, took_s: float) -> str:
         lines += ["another machine joins with", f"  {join_line(flags, setting.redis_url, setting.model)}"]
         lines += ["and one on which nothing is installed yet with (it asks for the password in the line above)"]
         lines += [f"  {bare_join_line(flags, setting.redis_url, setting.model)}", ""]
-    shown = f"{flags.http_url} in a browser or `mlx-pool status` shows it"
+    shown = f"{flags.http_url} in a browser or `{_status_line(setting)}` shows it"
     lines.append(f"Ctrl-C stops it · {shown} · logs in {setting.folder.logs}")
     return "\n".join(lines)
+
+
+def _status_line(setting: Setting) -> str:
+    """What shows this pool, typed elsewhere: other commands do not know of `--data`."""
+    path = setting.folder.path
+    is_usual = path == data_folder(None, setting.env).path
+    return "mlx-pool status" if is_usual else f"MLX_POOL_DATA={shlex.quote(str(path))} mlx-pool status"

@@ -32,6 +32,7 @@ async def test_one_command_brings_a_pool_that_answers_and_leaves_nothing(up: Ups
     async with up() as pool:
         await pool.line("ready after")
         assert await pool.line(f"  curl -N http://127.0.0.1:{pool.port}/chat ")
+        assert f"`MLX_POOL_DATA={pool.data} mlx-pool status` shows it" in await pool.line("Ctrl-C stops it")
 
         status, answer = pool.chat(prompt="안녕하세요", max_tokens=8, temperature=0)
         pool.process.send_signal(signal.SIGINT)
