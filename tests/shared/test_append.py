@@ -203,6 +203,19 @@ async def test_the_answer_says_that_the_deadline_passed(lab: Labs) -> None:
         assert verdict.asked == "deadline"
 
 
+async def test_a_cancel_comes_before_the_deadline(lab: Labs) -> None:
+    """Whoever ended the job is told that it was, also when it would have been late by then."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.running("one", worker)
+        await here.queue.cancel("one")
+        await here.let_deadline_pass("one")
+
+        (verdict,) = await worker.append([Row("one", 1, 1, [])])
+
+        assert verdict.asked == "cancelled"
+
+
 async def test_an_attached_job_that_nobody_hears_for_long_is_to_be_ended(lab: Labs) -> None:
     """Its gateway died: the worker learns of it from its own flushes."""
     async with lab() as here:

@@ -77,6 +77,29 @@ async def test_a_job_that_somebody_hears_is_not_cancelled_as_unheard(lab: Labs) 
         assert (heard, unheard) == ("heard", "cancelled")
 
 
+async def test_a_clients_cancel_takes_the_place_of_an_unheard_one(lab: Labs) -> None:
+    """Who listens again could withdraw the one, and must not withdraw the other."""
+    async with lab() as here:
+        await here.running("one", await here.worker())
+        await here.queue.cancel("one", reason="unheard", if_unheard=True)
+
+        await here.queue.cancel("one")
+        await here.submit("one")
+
+        assert (await here.record("one"))["cancel"] == "cancelled"
+
+
+async def test_an_entry_with_an_id_of_its_own_has_no_default_id(lab: Labs) -> None:
+    """One entry is one job: a cancel by another name must not end it under that one, and leave its reader waiting."""
+    async with lab() as here:
+        worker = await here.worker()
+        default_id = await here.xadd(id="mine", body=BODY)
+
+        assert await here.queue.cancel(default_id) == "unknown"
+
+        assert (await here.claim_one(worker)).id == "mine"
+
+
 async def test_a_direct_job_can_be_cancelled_by_its_default_id(lab: Labs) -> None:
     """It has no record before its first claim; its id names its entry."""
     async with lab() as here:

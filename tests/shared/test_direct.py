@@ -7,7 +7,7 @@ from shared.errors import CODES
 from shared.event import Cancelled, Error
 from shared.limits import write_limits
 
-from .conftest import BODY, HOUR_MS, Lab, Labs, done
+from .conftest import BODY, HOUR_MS, Lab, Labs, done, started
 
 
 async def test_one_field_makes_a_job(lab: Labs) -> None:
@@ -111,6 +111,18 @@ async def test_an_id_that_is_none_is_kept_as_a_dead_letter(lab: Labs) -> None:
         assert (letter[b"id"], letter[b"body"]) == (b"a b", BODY)
 
 
+async def test_a_dead_letter_is_no_longer_than_a_job(lab: Labs) -> None:
+    """Broken entries of any size must not fill Redis."""
+    async with lab() as here:
+        await write_limits(here.client, "m", {"body_bytes": 10})
+        await here.xadd(body="x" * 1_000, id="a b")
+
+        await here.claim(await here.worker())
+
+        ((_, letter),) = await here.redis("XRANGE", here.keys.dead, "-", "+")
+        assert letter[b"body"] == b"x" * 10
+
+
 async def test_a_version_that_another_worker_knows_is_left_for_it(lab: Labs) -> None:
     """While a pool is upgraded, entries of the new version wait for the workers that announce it."""
     async with lab() as here:
@@ -196,6 +208,42 @@ async def test_the_end_is_told_in_the_reply_stream(lab: Labs) -> None:
         assert told[b"id"] == b"one"
         assert b"deadline_exceeded" in told[b"e"]
         assert await here.redis("PTTL", reply) > HOUR_MS
+
+
+async def test_a_direct_job_that_was_seen_is_known_like_any_other(lab: Labs) -> None:
+    """It ends when it has waited too long, also in the window, and counts for its tenant."""
+    async with lab() as here:
+        worker = await here.worker()
+        job_id = await here.xadd(body=BODY, tenant="who")
+
+        await worker.look()
+
+        late_at = await here.redis("ZSCORE", f"{here.keys.prefix}:deadlines", job_id)
+        assert float(late_at) == float((await here.record(job_id))["deadline"])
+        assert await here.redis("HGETALL", f"{here.keys.prefix}:tenants") == {b"waiting who": b"1"}
+
+
+async def test_a_producer_sets_no_deadline(lab: Labs) -> None:
+    """That field is the pool's own, for what goes back: a producer's job waits its day, whatever it writes there."""
+    async with lab() as here:
+        worker = await here.worker()
+        job_id = await here.xadd(body=BODY, deadline="1")
+
+        assert (await here.claim_one(worker)).id == job_id
+
+
+async def test_of_several_last_events_the_end_is_told(lab: Labs) -> None:
+    """A short answer's events come with its end in one call: the reply stream gets the end, not the first of them."""
+    async with lab() as here:
+        worker = await here.worker()
+        reply = f"{here.keys.prefix}:reply:service-1"
+        await here.xadd(id="one", body=BODY, reply=reply)
+        await here.claim_one(worker)
+
+        await worker.finish(Row("one", 1, 1, [started(1, 1), done(2)]), "done")
+
+        ((_, told),) = await here.redis("XRANGE", reply, "-", "+")
+        assert told[b"e"] == done(2)
 
 
 async def test_a_reply_key_of_another_kind_does_not_keep_the_job_from_ending(lab: Labs) -> None:

@@ -52,13 +52,14 @@ async def test_a_finish_beyond_a_gap_is_refused(lab: Labs) -> None:
         assert await here.state("one") == "running"
 
 
-async def test_no_job_ends_without_an_end_in_its_log(lab: Labs) -> None:
-    """An end numbered below what is logged already would be left out of the log: it is refused, and the job goes on."""
+@pytest.mark.parametrize("seq", [2, 4])
+async def test_no_job_ends_without_an_end_in_its_log(lab: Labs, seq: int) -> None:
+    """An end whose number is logged already would be left out of the log: it is refused, and the job goes on."""
     async with lab() as here:
         worker = await here.worker()
         await here.running("one", worker, tokens=3)
 
-        answer = await worker.finish(Row("one", 1, 2, [done(2)]), "done")
+        answer = await worker.finish(Row("one", 1, seq, [done(seq)]), "done")
 
         assert answer == ("fenced", 4)
         assert await here.state("one") == "running"
@@ -78,6 +79,32 @@ async def test_only_the_owner_of_the_attempt_can_finish(lab: Labs) -> None:
 
         assert (stale[0], stranger[0]) == ("fenced", "fenced")
         assert await here.state("one") == "running"
+
+
+async def test_a_worker_that_took_its_own_job_again_cannot_finish_its_first_attempt(lab: Labs) -> None:
+    """The owner is the same, the attempt is not: what is on its way from before must not cut the stream."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.running("one", worker)
+        await worker.release("one", 1)
+        await here.claim_one(worker)
+
+        answer = await worker.finish(Row("one", 1, 1, [done(1)]), "done")
+
+        assert answer == ("fenced", 0)
+        assert await here.state("one") == "running"
+
+
+async def test_an_older_attempt_is_not_told_that_its_end_is_the_one(lab: Labs) -> None:
+    """A zombie that comes after its successor's end has ended nothing, and counts nothing."""
+    async with lab() as here:
+        first, second = await here.worker(), await here.worker()
+        await here.running("one", first)
+        await first.release("one", 1)
+        await here.claim_one(second)
+        await second.finish(Row("one", 2, 1, [done(1)]), "done")
+
+        assert await first.finish(Row("one", 1, 1, [done(1)]), "done") == ("fenced", 1)
 
 
 async def test_a_job_without_a_record_is_gone(lab: Labs) -> None:

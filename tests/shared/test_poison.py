@@ -1,9 +1,9 @@
 """Poison: a job that ends engines is isolated, proven, and kept; neighbours and sick machines are told apart."""
 
-from shared.claims import Claims
+from shared.claims import Claims, Row
 from shared.event import Error
 
-from .conftest import Lab, Labs
+from .conftest import Lab, Labs, started, token
 
 
 async def _die(here: Lab, worker: Claims, *, new_tokens: int = 0) -> str:
@@ -97,6 +97,40 @@ async def test_a_suspect_that_showed_sixteen_tokens_starts_with_a_clean_sheet(la
         assert await here.waiting() == {"sus": 1}
 
 
+async def test_a_strike_is_forgotten_with_sixteen_tokens(lab: Labs) -> None:
+    """What ended an engine long ago, and got on since, has one death to its name when it ends another: not two."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.running("one", worker)
+        await worker.fail([("one", 1, 0)])
+        claimed = await here.claim_one(worker)
+        await worker.append([Row("one", 2, 1, [started(1, 2), token(2)])])
+        await worker.fail([("one", claimed.attempt, 16)])
+        for attempt in (3, 4, 5):
+            await here.claim_one(worker)
+            await worker.release("one", attempt)
+
+        assert (await here.claim_one(worker)).is_suspect
+        await worker.fail([("one", 6, 0)])
+
+        assert await here.waiting() == {"sus": 1}
+
+
+async def test_only_who_was_alone_is_proven(lab: Labs) -> None:
+    """A job that got on after its first strike ran among others again: the second death may be theirs."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.running("one", worker)
+        await worker.fail([("one", 1, 0)])
+        await here.claim_one(worker)
+        await worker.append([Row("one", 2, 1, [started(1, 2), token(2)])])
+        await worker.release("one", 2)
+
+        assert await _die(here, worker) == "re"
+
+        assert await here.waiting() == {"sus": 1}
+
+
 async def test_a_cancelled_suspect_ends_as_cancelled(lab: Labs) -> None:
     """Nobody wants it any more: that it ended engines is of no account."""
     async with lab() as here:
@@ -112,9 +146,29 @@ async def test_a_cancelled_suspect_ends_as_cancelled(lab: Labs) -> None:
         assert await here.redis("XLEN", here.keys.dead) == 0
 
 
-async def test_a_suspect_does_not_starve_behind_busy_workers(lab: Labs) -> None:
-    """After three seconds one worker of those that may take it claims nothing else, until it is empty and takes it."""
+async def test_of_two_that_take_one_suspect_one_gets_it(lab: Labs) -> None:
+    """The other gets nothing, above all not the next suspect under the first one's name."""
     async with lab() as here:
+        killer = await here.worker("killer")
+        await here.running("a", killer)
+        await here.running("b", killer)
+        await killer.fail([("a", 1, 0), ("b", 1, 0)])
+        one, other = await here.worker("one"), await here.worker("other")
+        seen = (await one.look()).suspect
+        assert (await other.look()).suspect == seen
+
+        took = [job.id for job in await one.take([seen])]
+        late = await other.take([seen])
+        (left,) = await other.take([(await other.look()).suspect])
+
+        assert late == []
+        assert sorted([*took, left.id]) == ["a", "b"]
+
+
+async def test_a_suspect_does_not_starve_behind_busy_workers(lab: Labs) -> None:
+    """After three seconds one of those that may take it now claims nothing else, until it is empty and takes it."""
+    async with lab() as here:
+        await here.worker("0", state="loading")
         first, second = await here.worker("a"), await here.worker("b")
         await here.submit("bad")
         await _die(here, first)

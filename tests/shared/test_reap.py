@@ -142,6 +142,20 @@ async def test_a_stall_lets_no_lease_outlast_a_fresh_one(lab: Labs) -> None:
         assert lease - await here.now_ms() <= 2_000
 
 
+async def test_a_stall_gives_back_no_more_than_it_took(lab: Labs) -> None:
+    """Who had half a lease left when Redis stopped has half a lease left, so that its jobs go back in time."""
+    async with lab() as here:
+        worker = await here.worker()
+        now = await here.now_ms()
+        await here.redis("HSET", here.tick_key, "at", now - 4_000)
+        await here.redis("ZADD", here.keys.workers, now - 3_000, worker.worker_id)
+
+        await here.queue.reap()
+
+        lease = float(await here.redis("ZSCORE", here.keys.workers, worker.worker_id))
+        assert lease - await here.now_ms() <= 1_000
+
+
 async def test_a_clock_that_steps_back_makes_nobody_immortal(lab: Labs) -> None:
     """Leases and the last tick lie in the future then: leases are cut to one of now, and ticks go on."""
     async with lab() as here:
@@ -216,6 +230,41 @@ async def test_a_waiting_job_that_is_heard_is_not_ended(lab: Labs) -> None:
         assert (await here.record("heard"))["unheard"] == "0"
 
 
+async def test_an_orphan_has_its_grace(lab: Labs) -> None:
+    """Its gateway restarts and comes back within the grace: the job has kept its place in the line."""
+    async with lab() as here:
+        await here.submit("orphan", attached=True)
+
+        assert [await here.tick() for _ in range(3)] == [NOTHING] * 3
+
+        assert await here.state("orphan") == "waiting"
+
+
+async def test_only_what_is_attached_and_waits_is_an_orphan(lab: Labs) -> None:
+    """Nobody need listen to a job of the background, and who runs one sees for itself that nobody hears it."""
+    async with lab() as here:
+        await write_limits(here.client, "m", {"orphan_ms": 1})
+        await here.submit("runs", attached=True)
+        await here.claim_one(await here.worker())
+        await here.submit("background", attached=False)
+
+        assert [await here.tick() for _ in range(5)] == [NOTHING] * 5
+
+        assert (await here.state("runs"), await here.state("background")) == ("running", "waiting")
+
+
+async def test_however_many_wait_every_orphan_has_its_turn(lab: Labs) -> None:
+    """A tick looks at a few, and the next one goes on behind them: none is left to compute for nobody."""
+    async with lab() as here:
+        ids = [f"job-{n}" for n in range(200)]
+        await here.submit(*ids, attached=True)
+
+        for _ in range(50):
+            await here.tick()
+
+        assert [each for each in ids if "unheard" not in await here.record(each)] == []
+
+
 async def test_a_consumer_without_a_lease_is_swept_away_with_its_jobs(lab: Labs) -> None:
     """Its lease was lost, with Redis's last second for one: what was delivered to it goes back all the same."""
     async with lab() as here:
@@ -273,6 +322,71 @@ async def test_direct_entries_that_waited_too_long_end(lab: Labs) -> None:
         assert isinstance(error, Error)
         assert error.code == "deadline_exceeded"
         assert await here.waiting() == {}
+
+
+async def test_an_old_entry_ends_no_job_that_another_entry_carries(lab: Labs) -> None:
+    """A producer wrote the same id twice: that one of them waited too long ends nothing of the other."""
+    async with lab() as here:
+        await here.submit("one")
+        await here.redis("XADD", here.keys.jobs("lo"), "5-1", "id", "one", "body", BODY)
+
+        await here.tick()
+
+        assert await here.events("one") == []
+        assert await here.waiting() == {"std": 1}
+
+
+async def test_what_runs_is_not_ended_for_how_long_it_waited(lab: Labs) -> None:
+    """Its entry is as old as its wait was long; from the claim on its deadline alone counts."""
+    async with lab() as here:
+        worker = await here.worker()
+        job_id = await here.xadd(body=BODY)
+        await here.claim_one(worker)
+        await write_limits(here.client, "m", {"wait_ms": 1})
+
+        assert [await here.tick() for _ in range(2)] == [NOTHING] * 2
+        await worker.release(job_id, 1)
+
+        assert await here.waiting() == {"re": 1}
+
+
+async def test_what_workers_have_seen_is_not_too_many(lab: Labs) -> None:
+    """Only who has come last and was not looked at yet is told that the queue is full; what runs goes on."""
+    async with lab() as here:
+        worker = await here.worker()
+        await write_limits(here.client, "m", {"waiting": 1})
+        for _ in range(13):
+            await here.xadd(body=BODY)
+        await here.claim(worker, 2)
+
+        assert await here.tick() == NOTHING
+
+        survey = await here.queue.survey()
+        assert (survey.running, survey.waiting["std"]) == (2, 11)
+
+
+async def test_counts_of_records_that_expired_are_forgotten(lab: Labs) -> None:
+    """With no job left nobody runs anything: a tenant's share is not smaller for ever by what Redis lost."""
+    async with lab() as here:
+        await here.redis("HSET", f"{here.keys.prefix}:tenants", "running greedy", 3)
+        await here.redis("HSET", here.tick_key, "swept", 0)
+
+        await here.tick()
+
+        assert await here.redis("EXISTS", f"{here.keys.prefix}:tenants") == 0
+
+
+async def test_dead_letters_go_after_a_week(lab: Labs) -> None:
+    """By whole blocks of the stream, which cost nothing to drop; a new one stays."""
+    async with lab() as here:
+        for n in range(1, 301):
+            await here.redis("XADD", here.keys.dead, f"{n}-0", "body", BODY)
+        await here.redis("XADD", here.keys.dead, "*", "body", BODY)
+        await here.redis("HSET", here.tick_key, "swept", 0)
+
+        await here.tick()
+
+        assert 1 <= await here.redis("XLEN", here.keys.dead) <= 101
 
 
 async def test_an_ended_jobs_forgotten_deadline_harms_nobody(lab: Labs) -> None:

@@ -122,6 +122,21 @@ async def test_no_script_leaves_its_slot(cluster: Server, eventually: Eventually
             await here.redis("EVAL", "#!lua\nredis.call('SET', KEYS[1]..'x', 1) return 1", 1, "pool:m")
 
 
+async def test_in_a_cluster_silence_buries_nobody(cluster: Server, eventually: Eventually) -> None:
+    """A node counts its own listeners only: who listens at another looks deaf here, and its lease decides."""
+    async with Lab(cluster.url) as here:
+        await here.redis("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
+        await eventually(lambda: _serves(here))
+        worker = await here.worker()
+        await here.tick()
+        await here.redis("HSET", here.tick_key, "settling", 0)
+        now = await here.now_ms()
+        await here.redis("ZADD", here.keys.workers, now + 1_300, worker.worker_id)
+        await here.redis("HSET", here.keys.worker(worker.worker_id), "since", now - 10_000, "listens", 1)
+
+        assert [(await here.tick()).workers for _ in range(3)] == [0, 0, 0]
+
+
 async def _serves(here: Lab) -> bool:
     with contextlib.suppress(Fault):
         return await here.redis("EXISTS", "any key") == 0

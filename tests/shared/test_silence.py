@@ -75,6 +75,44 @@ async def test_after_a_restart_of_redis_connections_get_a_lease_to_come_back(lab
         assert ticks == [0, 0, 0]
 
 
+async def test_after_a_stall_connections_get_a_lease_to_come_back(lab: Labs) -> None:
+    """Redis stood still and nobody ticked: who was cut off by that is not gone."""
+    async with lab() as here:
+        worker = await _settled(here)
+        await here.redis("HSET", here.tick_key, "at", await here.now_ms() - 4_000)
+        await here.queue.reap()
+        await _age(here, worker, 700)
+
+        ticks = await _buried(here, 3)
+
+        assert ticks == [0, 0, 0]
+
+
+async def test_a_worker_that_renews_may_be_deaf(lab: Labs) -> None:
+    """Its control channel broke, and its flushes still come: it lives, and its streams go on."""
+    async with lab() as here:
+        worker = await _settled(here)
+
+        ticks: list[int] = []
+        for _ in range(3):
+            await _age(here, worker, 0)
+            ticks += await _buried(here, 1)
+
+        assert ticks == [0, 0, 0]
+
+
+async def test_a_worker_gets_a_lease_to_begin_to_listen(lab: Labs) -> None:
+    """It has just registered: that nobody holds its channel says nothing yet."""
+    async with lab() as here:
+        worker = await _settled(here)
+        await _age(here, worker, 700)
+        await here.redis("HSET", here.keys.worker(worker.worker_id), "since", await here.now_ms())
+
+        ticks = await _buried(here, 3)
+
+        assert ticks == [0, 0, 0]
+
+
 async def test_a_worker_that_never_listened_is_judged_by_its_lease(lab: Labs) -> None:
     """Silence proves something only of those that could be heard."""
     async with lab() as here:

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from shared.claims import Row
 from shared.connection import connect
 from shared.errors import Fault, Refused
-from shared.event import Cancelled
+from shared.event import Cancelled, encode_event
 from shared.limits import write_limits
 from shared.queue import Queue, Submission, Submitted
 
@@ -168,6 +169,19 @@ async def test_a_job_cancelled_as_unheard_starts_anew_when_it_is_wanted_again(la
         assert (await here.claim_one(worker)).attempt == 1
 
 
+async def test_a_job_that_starts_anew_goes_on_counting_its_attempts(lab: Labs) -> None:
+    """What a worker still says of the attempt that was ended as unheard must not land in the new one."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.running("one", worker)
+        await here.queue.cancel("one", reason="unheard", if_unheard=True)
+        await worker.finish(Row("one", 1, 1, [encode_event(Cancelled(seq=1, reason="unheard"))]), "cancelled")
+
+        await here.submit("one")
+
+        assert (await here.claim_one(worker)).attempt == 2
+
+
 async def test_a_job_that_its_client_cancelled_stays_cancelled(lab: Labs) -> None:
     """Only a cancel that nobody asked for is undone by asking again."""
     async with lab() as here:
@@ -189,6 +203,17 @@ async def test_a_submit_withdraws_the_cancel_of_a_running_unheard_job(lab: Labs)
         await here.submit("one")
 
         assert "cancel" not in await here.record("one")
+
+
+async def test_a_submit_withdraws_no_cancel_that_was_asked_for(lab: Labs) -> None:
+    """The job still runs, but its client has ended it: a retry of the submit does not bring it back."""
+    async with lab() as here:
+        await here.running("one", await here.worker())
+        await here.queue.cancel("one")
+
+        await here.submit("one")
+
+        assert (await here.record("one"))["cancel"] == "cancelled"
 
 
 async def test_a_refused_submit_withdraws_nothing(lab: Labs) -> None:
@@ -217,6 +242,23 @@ async def test_a_patient_jobs_timeout_counts_from_its_first_claim(lab: Labs) -> 
         assert waiting_until - patient.now_ms > HOUR_MS
         assert patient.deadline_ms == patient.now_ms + 5_000
         assert prompt.deadline_ms == int((await here.record("prompt"))["enqueued"]) + 5_000
+
+
+async def test_a_patient_jobs_timeout_counts_once(lab: Labs) -> None:
+    """A way back gives it no new time, and the reapers go by the deadline that its first claim set."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.submit("patient", may_wait=True, timeout_ms=5_000)
+        first = await here.claim_one(worker)
+        since = await here.now_ms()
+        while await here.now_ms() == since:
+            pass  # a deadline that were set anew would be another
+        await worker.release("patient", 1)
+
+        again = await here.claim_one(worker)
+
+        assert again.deadline_ms == first.deadline_ms
+        assert float(await here.redis("ZSCORE", f"{here.keys.prefix}:deadlines", "patient")) == first.deadline_ms
 
 
 async def test_a_submit_that_makes_no_sense_writes_nothing(lab: Labs) -> None:

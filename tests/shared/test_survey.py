@@ -77,6 +77,19 @@ async def test_the_oldest_wait_is_told(lab: Labs) -> None:
         assert 5_000 <= survey.oldest_wait_ms < 6_000
 
 
+async def test_the_oldest_wait_is_told_of_what_workers_have_seen(lab: Labs) -> None:
+    """Being seen is not being served: the first of the window is the first in line."""
+    async with lab() as here:
+        worker = await here.worker()
+        now = await here.now_ms()
+        for age_ms in (5_000, 3_000, 1_000):
+            await here.redis("XADD", here.keys.jobs("std"), f"{now - age_ms}-0", "body", BODY)
+
+        await worker.look()
+
+        assert 5_000 <= (await here.queue.survey()).oldest_wait_ms < 6_000
+
+
 async def test_many_jobs_are_peeked_at_in_one_call(lab: Labs) -> None:
     """State, last seq, attempt, tenant and birth for each, None for what is unknown."""
     async with lab() as here:

@@ -36,6 +36,21 @@ async def test_a_job_goes_back_once_however_often_it_is_said(lab: Labs) -> None:
         assert await here.waiting() == {"re": 1}
 
 
+async def test_what_is_said_of_an_earlier_attempt_leaves_the_later_one_alone(lab: Labs) -> None:
+    """The worker took its own job again: a release or a death from before must not end what streams now."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.running("one", worker)
+        await worker.release("one", 1)
+        await here.claim_one(worker)
+
+        await worker.release("one", 1)
+        await worker.fail([("one", 1, 16)])
+
+        record = await here.record("one")
+        assert (record["state"], record["attempt"]) == ("running", "2")
+
+
 async def test_an_engines_death_gives_its_whole_batch_back_at_once(lab: Labs) -> None:
     """All of them in one call, the ones that are no longer mine left alone."""
     async with lab() as here:
@@ -150,6 +165,39 @@ async def test_a_job_that_no_worker_has_room_for_is_refused_at_last(lab: Labs) -
         assert error.code == "does_not_fit"
 
 
+async def test_a_job_that_starts_and_gets_no_further_fits_nowhere(lab: Labs) -> None:
+    """That an attempt began is no token: three of them without room are three."""
+    async with lab() as here:
+        await here.submit("huge")
+
+        for n in range(3):
+            worker = await here.worker(f"mac{n}")
+            claimed = await here.claim_one(worker)
+            seq = claimed.seq + 1
+            await worker.append([Row("huge", claimed.attempt, seq, [started(seq, claimed.attempt)])])
+            await worker.release("huge", claimed.attempt, not_on=f"mac{n}", has_no_room=True)
+
+        error = await here.last("huge")
+        assert isinstance(error, Error)
+        assert error.code == "does_not_fit"
+
+
+async def test_a_job_that_got_on_is_given_all_its_tries_again(lab: Labs) -> None:
+    """Want of room counts without a token in between: a long answer that moves now and then is not cut off."""
+    async with lab() as here:
+        await here.submit("long")
+
+        for n in range(5):
+            worker = await here.worker(f"mac{n}")
+            claimed = await here.claim_one(worker)
+            if n == 2:
+                seq = claimed.seq + 1
+                await worker.append([Row("long", claimed.attempt, seq, [started(seq, 3), token(seq + 1)])])
+            await worker.release("long", claimed.attempt, not_on=f"mac{n}", has_no_room=True)
+
+        assert await here.state("long") == "waiting"
+
+
 async def test_a_job_without_room_is_no_poison(lab: Labs) -> None:
     """Three times others were in its way, so it ran alone; when there is no room even then, the error says that."""
     async with lab() as here:
@@ -226,6 +274,33 @@ async def test_a_job_keeps_its_class_on_the_way(lab: Labs, job_class: str) -> No
         await worker.release("one", claimed.attempt)
 
         assert (await here.record("one"))["class"] == job_class
+
+
+async def test_a_job_that_went_back_keeps_its_class_and_deadline_without_its_record(lab: Labs) -> None:
+    """Its entry carries both: what Redis lost of the record gives it no new day, and no other class."""
+    async with lab() as here:
+        worker = await here.worker()
+        await here.submit("one", job_class="hi")
+        claimed = await here.claim_one(worker)
+        await worker.release("one", claimed.attempt)
+        await here.redis("DEL", here.keys.job("one"))
+
+        again = await here.claim_one(worker)
+
+        assert again.deadline_ms == claimed.deadline_ms
+        assert (await here.record("one"))["class"] == "hi"
+
+
+async def test_only_the_last_host_is_kept_from_a_job(lab: Labs) -> None:
+    """Who handed it over earlier may have it again, when the next one gives it back to anybody."""
+    async with lab() as here:
+        one, other = await here.worker("one"), await here.worker("other")
+        await here.running("job", one)
+        await one.release("job", 1, not_on="one")
+        await here.claim_one(other)
+        await other.release("job", 2)
+
+        assert (await here.claim_one(one)).attempt == 3
 
 
 async def test_a_drain_says_nothing_of_the_job(lab: Labs) -> None:

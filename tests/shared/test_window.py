@@ -131,6 +131,21 @@ async def test_the_root_stays_with_who_had_it_first(lab: Labs) -> None:
         assert (await _only(one)).home == other.worker_id
 
 
+async def test_who_serves_a_beginning_again_stays_its_home(lab: Labs) -> None:
+    """A home is forgotten when it was not used, not when it was first used long ago."""
+    async with lab() as here:
+        worker = await here.worker()
+        await _submit(here, "first", TURN_1)
+        await _take_all(worker)
+        root = f"{here.keys.prefix}:home:{ROOT.hash}"
+        await here.redis("PEXPIRE", root, 60_000)
+
+        await _submit(here, "again", TURN_1)
+        await _take_all(worker)
+
+        assert await here.redis("PTTL", root) > 60_000
+
+
 @pytest.mark.parametrize("how", ["dead", "draining", "loading"])
 async def test_a_home_that_cannot_serve_is_none(lab: Labs, how: str) -> None:
     """Nobody waits for a worker that is not there: the next known boundary counts, or none."""
@@ -289,6 +304,36 @@ async def test_a_tenant_with_many_waiting_is_refused_while_others_ask(lab: Labs)
         await _submit(here, "bulk", tenant="greedy", job_class="lo")
 
         assert refused.value.code == "too_many_jobs"
+
+
+async def test_a_tenants_bound_is_the_most_that_may_wait(lab: Labs) -> None:
+    """As many as the bound, and no more; who has none waiting may bring more at one go, or could never ask for them."""
+    async with lab() as here:
+        await here.redis("HSET", here.keys.limits, "tenant_waiting", 3)
+        await _submit(here, "polite", tenant="polite")
+        for n in range(3):
+            await _submit(here, f"one-{n}", tenant="one by one")
+
+        with pytest.raises(Refused, match="3 of your jobs wait"):
+            await _submit(here, "one-3", tenant="one by one")
+
+        await here.submit(*(f"at-once-{n}" for n in range(4)), tenant="all at once")
+
+
+async def test_each_change_of_a_job_is_counted_for_its_tenant(lab: Labs) -> None:
+    """What runs does not wait any more, and what went back waits: or a tenant would be refused for what it once had."""
+    async with lab() as here:
+        worker = await here.worker()
+        counts: list[dict[bytes, bytes]] = []
+
+        await _submit(here, "one", tenant="who")
+        counts.append(await here.redis("HGETALL", f"{here.keys.prefix}:tenants"))
+        await _take_all(worker)
+        counts.append(await here.redis("HGETALL", f"{here.keys.prefix}:tenants"))
+        await worker.release("one", 1)
+        counts.append(await here.redis("HGETALL", f"{here.keys.prefix}:tenants"))
+
+        assert counts == [{b"waiting who": b"1"}, {b"running who": b"1"}, {b"waiting who": b"1"}]
 
 
 async def test_nothing_is_left_of_what_was_counted(lab: Labs) -> None:

@@ -104,6 +104,28 @@ def test_a_later_attempt_numbers_on() -> None:
     assert decode_event(row.events[0]) == msgspec.structs.replace(started(), seq=8)
 
 
+def test_a_later_attempt_has_nothing_to_tell_before_it_says_something() -> None:
+    """What the attempts before logged is Redis's already: nothing of it is missing."""
+    run = new_run(seq=5)
+
+    assert not run.has_news
+    assert run.can_tell_again
+
+
+def test_only_tokens_of_its_own_clear_an_attempt() -> None:
+    """The sixteenth does; those that it goes on after say nothing of what it may do to an engine."""
+    run = Run(msgspec.structs.replace(claimed(attempt=2, seq=2), entry="sus:1-1"), "job/2/1", prompt_tokens_estimate=3)
+    run.past = Past(tuple(range(20)))
+    run.generated = 20
+    for n in range(15):
+        run.add(word(n))
+    before = run.is_suspect
+
+    run.add(word(15))
+
+    assert (before, run.is_suspect, run.new_tokens) == (True, False, 16)
+
+
 def test_what_redis_lost_is_told_again() -> None:
     """Events stay in memory until the attempt ends, so a log that lost its tail gets it back word for word."""
     run = new_run()

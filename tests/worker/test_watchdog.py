@@ -87,6 +87,29 @@ def test_a_quick_engine_gets_less_time_for_a_prompt() -> None:
     assert end_of(idle_since, 0) == end_of(measured, 0) == 10_000 + 5_000
 
 
+def test_a_rate_below_the_slowest_buys_no_more_time() -> None:
+    """What an engine measured while its machine swapped must not keep it alive for hours."""
+    measured = working(prompt_tokens=1_000).after([Stats(slots=4, busy=1, prefill_tokens_per_second=1)], 0)
+
+    assert end_of(measured, 0) == end_of(working(prompt_tokens=1_000), 0)
+
+
+def test_a_prompt_that_is_read_on_is_progress() -> None:
+    """Between two reports of its prefill the stats alone tell that work goes on: fewer tokens are unread."""
+    progress = working().after([Stats(slots=4, busy=1, prefill_tokens=9_000)], 1_000)
+    for second in range(2, 60):
+        progress = progress.after([Stats(slots=4, busy=1, prefill_tokens=9_000 - second)], second * 1_000)
+
+    assert not verdict(progress, 60_000, LIMITS).is_kill
+
+
+def test_a_next_step_of_loading_is_progress() -> None:
+    """The weights are there, and something else begins that tells as much of itself."""
+    loading = started(0).after([Loading(message="weights", progress=1.0)], 10_000)
+
+    assert end_of(loading.after([Loading(message="warm-up", progress=1.0)], 50_000), 50_000) == 110_000
+
+
 def test_loading_has_a_long_limit_of_its_own() -> None:
     """A load is killed after a long time without progress; the same line again is none."""
     loading = started(0).after([Loading(message="weights", progress=0.3)], 50_000)
