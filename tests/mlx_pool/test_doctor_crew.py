@@ -76,7 +76,7 @@ def test_what_was_given_up_or_set_apart_is_told() -> None:
         ({"state": "sick", "engine_deaths": 3}, ("bad", "workers")),
         ({"engine_deaths": 1}, ("warn", "workers")),
         ({"pressure": "hard"}, ("warn", "workers")),
-        ({"note": "CPU, weights float32, reference BLAS: prompts and batches ten times faster with x"}, ("warn", "compute")),
+        ({"note": "CPU, weights float32, reference BLAS: ten times faster with x"}, ("warn", "compute")),
         ({"note": "CPU, weights as on disk, OpenBLAS: float32 weights would be much faster"}, ("warn", "compute")),
         ({"note": "GPU, weights as on disk; slowed to 60 % by heat"}, ("warn", "compute")),
         ({"version": "0.9"}, ("warn", "versions")),
