@@ -208,9 +208,8 @@ class Listener:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _resync(self, confirmations: list[asyncio.Future[None]], known: set[bytes]) -> None:
-        await asyncio.gather(
-            *confirmations, return_exceptions=True
-        )  # one that is refused is its listeners' own trouble
+        # One that is refused is its listeners' own trouble.
+        await asyncio.gather(*confirmations, return_exceptions=True)
         if not self.is_connected:
             return
         for channel in known & self._channels.keys():

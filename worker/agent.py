@@ -13,7 +13,6 @@ from shared.errors import Fault, Refused
 from shared.identity import host_name
 from shared.limits import Limits, write_limits
 from shared.peers import Peers
-from shared.supply import Supply
 from shared.tracing import Tracing
 
 from .admission import Place
@@ -21,6 +20,7 @@ from .arrangement import Rules
 from .awake import awake_command, kept_awake
 from .claimer import DOORBELL_MS
 from .hints import Hints
+from .neighbours import supply_in
 from .outside import read_place
 from .placement import choose_several, first_come
 from .refusals import Refusals
@@ -135,16 +135,9 @@ class Agent:
                 sharing.give(model.found)
         return sharing
 
-    async def _supply(self, connections: Connections, queue: str) -> Supply | None:
-        """Find who in the pool gives this model; nobody, where that can't be told."""
-        try:
-            return await Peers(connections.calls).supply(queue)
-        except Fault:
-            return None
-
     def _service(self, model: Model, stand: Stand, connections: Connections) -> Service:
         async def bring(on_progress: Progress) -> None:
-            supply = await self._supply(connections, model.found.queue)
+            supply = await supply_in(connections.calls, model.found.queue)
             found = await fetch(model.name, on_progress, supply)
             if self._sharing is not None:
                 self._sharing.give(found)

@@ -2,7 +2,7 @@
 
 from contextlib import aclosing
 
-from shared.connection import connect
+from shared.connection import Broker, connect
 from shared.errors import Fault, Refused
 from shared.peers import Peers
 from shared.supply import Supply
@@ -20,13 +20,20 @@ async def supply_for(name: str, redis_url: str) -> Supply | None:
 
     """
     async with aclosing(connect(redis_url, name="worker", timeout_ms=_WITHIN_MS)) as broker:
-        peers = Peers(broker)
         try:
             # What is here takes a process of its own to find out: only where anybody gives anything.
-            queue = await _missing(name) if await peers.all() else ""
-            return await peers.supply(queue) if queue else None
+            queue = await _missing(name) if await Peers(broker).all() else ""
         except Fault:
             return None
+        return await supply_in(broker, queue) if queue else None
+
+
+async def supply_in(broker: Broker, queue: str) -> Supply | None:
+    """Find who gives a queue's model; nobody, where Redis can't tell now."""
+    try:
+        return await Peers(broker).supply(queue)
+    except Fault:
+        return None
 
 
 async def _missing(name: str) -> str:

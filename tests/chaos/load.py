@@ -10,14 +10,6 @@ from .history import Manners
 from .kinds import KINDS, SCRIPTED, THEMES
 
 HTTP_CLIENT, SERVICE = "client", "service"  # what their names begin with
-_THEMES = (
-    "안녕하세요, 오늘 이야기를 들려주세요",
-    "a long story of the sea",
-    "👩‍🚀 und die Straße",
-    "日本の朝",
-    "ﷺ ㅎㅎ é\u2028",
-)
-_STOPS = ("한국", "🚀", "입니다", "the", "日本", "42", ". ")
 
 
 class Load(msgspec.Struct, frozen=True):
